@@ -1,0 +1,1 @@
+export * as Geometry from "./Geometry.ts"

@@ -1,0 +1,2 @@
+export * as ByteSource from "./ByteSource.ts"
+export * from "./Disk.ts"

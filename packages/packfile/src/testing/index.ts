@@ -1,0 +1,1 @@
+export type { CrashParticipant, CrashWorld, SurvivorRandom } from "./CrashWorld.ts"
