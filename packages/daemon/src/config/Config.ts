@@ -1,0 +1,301 @@
+/**
+ * The settings of the daemon, each declared once: from the declaration come the TOML key, the flag, the default, the check
+ * and the help text. {@link load} combines them: flags beat the file, the file beats the defaults.
+ */
+import { Effect, Option, Predicate } from "effect"
+import { type ConfigError, ConfigInvalidValue, type ConfigPlace, ConfigUnknownKey } from "./ConfigError.ts"
+import type { ConfigDocument } from "./ConfigFile.ts"
+import * as Kind from "./ConfigKind.ts"
+
+export interface Config {
+  readonly storage: {
+    readonly dataDir: string
+    readonly catalogDir: Option.Option<string>
+    readonly hotDir: Option.Option<string>
+    readonly entriesDir: Option.Option<string>
+  }
+  readonly engine: {
+    readonly hot: "sqlite" | "lmdb"
+    readonly catalog: "sqlite" | "lmdb"
+  }
+  readonly geometry: {
+    readonly firstSeq: number
+    readonly entriesPerChunk: number
+    readonly chunksPerWindow: number
+  }
+  readonly domain: {
+    readonly name: "ndjson"
+  }
+  readonly source: {
+    readonly kind: "ndjson" | "demo"
+    readonly path: string
+    readonly follow: boolean
+    readonly onGap: "fail" | "continue"
+    readonly maxLine: number
+    readonly demoRate: number
+  }
+  readonly ingest: {
+    readonly batch: number
+    readonly maxUnfrozen: number
+  }
+  readonly serve: {
+    readonly address: Kind.ListenAddress
+    readonly token: Option.Option<string>
+    readonly insecure: boolean
+    readonly maxConnections: number
+    readonly maxBody: number
+    readonly maxHeaders: number
+    readonly maxResponse: number
+    readonly maxRows: number
+    readonly deadline: number
+  }
+  readonly logging: {
+    readonly level: "debug" | "info" | "warn" | "error"
+    readonly format: "pretty" | "json"
+  }
+}
+
+interface Setting<A> {
+  readonly kind: Kind.ConfigKind<A>
+  readonly default: A
+  readonly doc: string
+}
+
+type Settings = { readonly [S in keyof Config]: { readonly [K in keyof Config[S]]: Setting<Config[S][K]> } }
+
+const setting = <A>(kind: Kind.ConfigKind<A>, defaultValue: NoInfer<A>, doc: string): Setting<A> => ({
+  kind,
+  default: defaultValue,
+  doc
+})
+
+const directory = Kind.optional(Kind.text("a directory"))
+const engine = Kind.oneOf(["sqlite", "lmdb"])
+const gibibyte = 2 ** 30
+
+const settings: Settings = {
+  storage: {
+    dataDir: setting(Kind.text("a directory"), "./data", "Directory of the store"),
+    catalogDir: setting(directory, Option.none(), "Directory of the catalog instead of data_dir/catalog"),
+    hotDir: setting(directory, Option.none(), "Directory of the hot databases instead of data_dir/hot"),
+    entriesDir: setting(directory, Option.none(), "Directory of the frozen entries instead of data_dir/entries")
+  },
+  engine: {
+    hot: setting(engine, "sqlite", "Engine of new hot databases"),
+    catalog: setting(engine, "sqlite", "Engine of the catalog")
+  },
+  geometry: {
+    firstSeq: setting(
+      Kind.integer(0, Number.MAX_SAFE_INTEGER),
+      0,
+      "Sequence number of the first entry (pinned at first start)"
+    ),
+    entriesPerChunk: setting(Kind.integer(1, 0xffff_ffff), 10_000, "Entries in a chunk (pinned at first start)"),
+    chunksPerWindow: setting(Kind.integer(1, 100_000_000), 1_000, "Chunks in a window (pinned at first start)")
+  },
+  domain: {
+    name: setting(Kind.oneOf(["ndjson"]), "ndjson", "What an entry is (pinned at first start)")
+  },
+  source: {
+    kind: setting(Kind.oneOf(["ndjson", "demo"]), "ndjson", "Where entries come from"),
+    path: setting(
+      Kind.text('a file, a directory or "-"'),
+      "./log.ndjson",
+      'File, directory, or "-" for standard input'
+    ),
+    follow: setting(Kind.boolean, true, "Wait for more at the end of the source, as tail -F does"),
+    onGap: setting(
+      Kind.oneOf(["fail", "continue"]),
+      "fail",
+      "What to do when lines of a rotated file may have been missed"
+    ),
+    maxLine: setting(Kind.byteSize(1, 16 * 2 ** 20), 16 * 2 ** 20, "Longest line taken"),
+    demoRate: setting(Kind.integer(1, 1_000_000), 50, "Entries a second of the demonstration log")
+  },
+  ingest: {
+    batch: setting(Kind.integer(1, 100_000), 1, "Entries in a synced commit"),
+    maxUnfrozen: setting(
+      Kind.integer(1, 10_000),
+      8,
+      "Complete chunks that may wait to be frozen before ingestion waits for them"
+    )
+  },
+  serve: {
+    address: setting(Kind.listenAddress, { host: "127.0.0.1", port: 7420 }, "Where HTTP listens"),
+    token: setting(Kind.optional(Kind.text("a token")), Option.none(), "Bearer token that every request must carry"),
+    insecure: setting(Kind.boolean, false, "Allow a non-loopback address without a token"),
+    maxConnections: setting(Kind.integer(1, 100_000), 512, "Connections open at once"),
+    maxBody: setting(Kind.byteSize(0, gibibyte), 2 ** 20, "Largest request body"),
+    maxHeaders: setting(Kind.byteSize(1_024, 2 ** 20), 16 * 2 ** 10, "Largest request head"),
+    maxResponse: setting(Kind.byteSize(1_024, gibibyte), 8 * 2 ** 20, "Largest page of entries"),
+    maxRows: setting(Kind.integer(1, 100_000), 1_000, "Entries in a page"),
+    deadline: setting(Kind.durationMillis(1, 3_600_000), 10_000, "Longest a request may take")
+  },
+  logging: {
+    level: setting(Kind.oneOf(["debug", "info", "warn", "error"]), "info", "Least severe message to log"),
+    format: setting(Kind.oneOf(["pretty", "json"]), "pretty", "Form of the log")
+  }
+}
+
+/** A setting as the file and the command line name it. */
+export interface SettingInfo {
+  /** Dotted path: the TOML key, and the flag behind two dashes. */
+  readonly key: string
+  readonly expected: string
+  /** The default as TOML; empty where leaving it out means something of its own. */
+  readonly default: string
+  readonly doc: string
+}
+
+interface Leaf {
+  readonly section: string
+  readonly field: string
+  readonly key: string
+  readonly setting: Setting<unknown>
+}
+
+const snakeCase = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+const leaves: ReadonlyArray<Leaf> = Object.entries(settings).flatMap(([section, fields]) =>
+  Object.entries(fields as Readonly<Record<string, Setting<unknown>>>).map(([field, value]) => ({
+    section,
+    field,
+    key: `${section}.${snakeCase(field)}`,
+    setting: value
+  }))
+)
+
+const leafByKey: ReadonlyMap<string, Leaf> = new Map(leaves.map((leaf) => [leaf.key, leaf]))
+
+/** Every setting, in the order of the declaration. */
+export const settingInfos: ReadonlyArray<SettingInfo> = leaves.map(({ key, setting }) => ({
+  key,
+  expected: setting.kind.expected,
+  default: setting.kind.format(setting.default),
+  doc: setting.doc
+}))
+
+export interface LoadOptions {
+  readonly document?: ConfigDocument
+  /** Text of flags by dotted key. */
+  readonly flags?: Readonly<Record<string, string>>
+}
+
+/**
+ * Combines file, flags and defaults. Every value is checked, also one in the file that a flag overrides. Fails with the
+ * first {@link ConfigUnknownKey} or {@link ConfigInvalidValue}, in the order of the file.
+ */
+export const load: (options: LoadOptions) => Effect.Effect<Config, ConfigError> = Effect.fnUntraced(function* ({
+  document,
+  flags = {}
+}: LoadOptions) {
+  const values = new Map<string, unknown>()
+  for (const [key, value] of document === undefined ? [] : flatten(document.table)) {
+    const place = (): ConfigPlace => ({ kind: "file", path: document!.path, line: document!.lineOf(key) })
+    values.set(key.join("."), yield* check(key.join("."), place, (leaf) => leaf.setting.kind.parse(value), value))
+  }
+  for (const [key, value] of Object.entries(flags)) {
+    values.set(
+      key,
+      yield* check(
+        key,
+        () => ({ kind: "flag" }),
+        (leaf) => leaf.setting.kind.parseText(value),
+        value
+      )
+    )
+  }
+  const config: Record<string, Record<string, unknown>> = {}
+  for (const { section, field, key, setting } of leaves) {
+    config[section] = { ...config[section], [field]: values.has(key) ? values.get(key) : setting.default }
+  }
+  return config as unknown as Config
+})
+
+const check = (
+  key: string,
+  place: () => ConfigPlace,
+  parse: (leaf: Leaf) => Option.Option<unknown>,
+  value: unknown
+): Effect.Effect<unknown, ConfigError> => {
+  const leaf = leafByKey.get(key)
+  if (leaf === undefined) return Effect.fail(new ConfigUnknownKey({ place: place(), key, nearest: nearestKey(key) }))
+  return Option.match(parse(leaf), {
+    onNone: () =>
+      Effect.fail(
+        new ConfigInvalidValue({ place: place(), key, expected: leaf.setting.kind.expected, actual: describe(value) })
+      ),
+    onSome: Effect.succeed
+  })
+}
+
+/** The configuration as TOML, every setting spelled out. A token is not shown. */
+export const toToml = (config: Config): string => {
+  const lines: Array<string> = []
+  let section = ""
+  for (const leaf of leaves) {
+    if (leaf.section !== section) {
+      if (section !== "") lines.push("")
+      section = leaf.section
+      lines.push(`[${section}]`)
+    }
+    const value = (config as unknown as Record<string, Record<string, unknown>>)[leaf.section]?.[leaf.field]
+    const text = leaf.setting.kind.format(value)
+    const name = leaf.key.slice(section.length + 1)
+    if (text === "") continue
+    lines.push(`${name} = ${leaf.key === "serve.token" ? '"…"' : text}`)
+  }
+  return `${lines.join("\n")}\n`
+}
+
+const isTable = (value: unknown): value is Record<string, unknown> =>
+  Predicate.isObject(value) && !(value instanceof Date)
+
+/** Leaves of a TOML table with their paths. A table where a setting belongs is a leaf, so that it is refused by name. */
+const flatten = (
+  table: Readonly<Record<string, unknown>>,
+  prefix: ReadonlyArray<string> = []
+): ReadonlyArray<readonly [ReadonlyArray<string>, unknown]> =>
+  Object.entries(table).flatMap(([name, value]) => {
+    const path = [...prefix, name]
+    const isSection = prefix.length === 0 && Object.hasOwn(settings, name)
+    return isSection && isTable(value) ? flatten(value, path) : [[path, value] as const]
+  })
+
+const describe = (value: unknown): string => {
+  if (typeof value === "bigint") return String(value)
+  if (isTable(value)) return "a table"
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text
+}
+
+const nearestKey = (key: string): string => {
+  let nearest = leaves[0]!.key
+  let best = Number.POSITIVE_INFINITY
+  for (const leaf of leaves) {
+    const distance = Math.min(
+      editDistance(key, leaf.key),
+      editDistance(key, leaf.key.slice(leaf.section.length + 1)) + 1
+    )
+    if (distance < best) {
+      best = distance
+      nearest = leaf.key
+    }
+  }
+  return nearest
+}
+
+/** Levenshtein distance over at most the first 64 characters, enough to rank the known keys. */
+const editDistance = (left: string, right: string): number => {
+  const source = left.slice(0, 64)
+  let row = Array.from({ length: right.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= source.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= right.length; j++) {
+      const substitution = row[j - 1]! + (source[i - 1] === right[j - 1] ? 0 : 1)
+      next.push(Math.min(substitution, row[j]! + 1, next[j - 1]! + 1))
+    }
+    row = next
+  }
+  return row[right.length]!
+}
