@@ -1,0 +1,210 @@
+/**
+ * The history of one log, for Effect programs: append at the end, read any part.
+ *
+ * Every entry in the served range is readable at any moment, whether its chunk is hot, being frozen or frozen. Three answers
+ * must not be confused, so they are three errors, each with the range that is served: below the floor, not yet ingested, and
+ * absent although it should be there (damage). Anything else a read can fail with is the storage's own error, unchanged.
+ */
+import type { Geometry } from "@icecore/catalog"
+import type { EngineError } from "@icecore/engine"
+import type { DiskError } from "@icecore/packfile"
+import { Context, Data, type Effect, type Option, type Stream } from "effect"
+
+/** Sequence numbers that are served now, both inclusive. */
+export interface ServedRange {
+  readonly floor: number
+  readonly latest: number
+}
+
+const describeServed = (served: Option.Option<ServedRange>): string =>
+  served._tag === "None"
+    ? "nothing is served yet"
+    : `entries ${served.value.floor} to ${served.value.latest} are served`
+
+/** The entry lies before the first one that is kept, or before the first seq of the log. */
+export class EntryBelowFloor extends Data.Error<{
+  readonly seq: number
+  readonly served: Option.Option<ServedRange>
+}> {
+  readonly _tag = "EntryBelowFloor"
+  override readonly name = "EntryBelowFloor"
+  override get message(): string {
+    return `Cannot read entry ${this.seq}: it is below the floor; ${describeServed(this.served)}`
+  }
+}
+
+/** The entry lies behind the latest one. */
+export class EntryNotIngested extends Data.Error<{
+  readonly seq: number
+  readonly served: Option.Option<ServedRange>
+}> {
+  readonly _tag = "EntryNotIngested"
+  override readonly name = "EntryNotIngested"
+  override get message(): string {
+    return `Cannot read entry ${this.seq}: it is not ingested yet; ${describeServed(this.served)}`
+  }
+}
+
+/** The entry lies in the served range and is not there: the storage is damaged. `detail` says where it was looked for. */
+export class EntryAbsent extends Data.Error<{
+  readonly seq: number
+  readonly chunk: number
+  readonly served: Option.Option<ServedRange>
+  readonly detail: string
+}> {
+  readonly _tag = "EntryAbsent"
+  override readonly name = "EntryAbsent"
+  override get message(): string {
+    return `Cannot read entry ${this.seq}: chunk ${this.chunk} should hold it: ${this.detail}; ${describeServed(this.served)}`
+  }
+}
+
+/** A seq that is no safe integer of 0 or more, a range whose `from` is over its `to`, or a limit below 1. */
+export class HistoryRequestInvalid extends Data.Error<{
+  readonly field: "seq" | "from" | "to" | "limit" | "expectedSeq"
+  readonly expected: string
+  readonly actual: number
+}> {
+  readonly _tag = "HistoryRequestInvalid"
+  override readonly name = "HistoryRequestInvalid"
+  override get message(): string {
+    return `Cannot read history: ${this.field} is ${this.actual}, expected ${this.expected}`
+  }
+}
+
+/** An appended entry is longer than an entry may be. Nothing was appended. */
+export class EntryTooLarge extends Data.Error<{
+  readonly seq: number
+  readonly actual: number
+  readonly limit: number
+}> {
+  readonly _tag = "EntryTooLarge"
+  override readonly name = "EntryTooLarge"
+  override get message(): string {
+    return `Cannot append entry ${this.seq}: it has ${this.actual} bytes, allowed are at most ${this.limit}`
+  }
+}
+
+/** A source feeds the log, so programs may not append. Nothing was appended. */
+export class AppendRefused extends Data.Error<{ readonly source: string }> {
+  readonly _tag = "AppendRefused"
+  override readonly name = "AppendRefused"
+  override get message(): string {
+    return `Cannot append: source ${this.source} feeds this log`
+  }
+}
+
+/** The log goes on at another seq than the caller expected. Nothing was appended. */
+export class AppendConflict extends Data.Error<{ readonly expected: number; readonly actual: number }> {
+  readonly _tag = "AppendConflict"
+  override readonly name = "AppendConflict"
+  override get message(): string {
+    return `Cannot append at ${this.expected}: the log goes on at ${this.actual}`
+  }
+}
+
+/** What the storage below can fail with. */
+export type StorageError = DiskError | EngineError
+
+export type HistoryReadError = EntryBelowFloor | EntryNotIngested | EntryAbsent | HistoryRequestInvalid | StorageError
+
+export type HistoryAppendError = EntryTooLarge | AppendRefused | AppendConflict | HistoryRequestInvalid | StorageError
+
+/** One entry of the log. The bytes are the reader's to keep, and must not be changed when others see them too. */
+export interface Entry {
+  readonly seq: number
+  readonly bytes: Uint8Array
+}
+
+export type RangeOrder = "ascending" | "descending"
+
+export interface RangeOptions {
+  /** First seq of the range, inclusive, in either order. Default: the floor. */
+  readonly from?: number
+  /** Last seq of the range, inclusive, in either order. Default, and when it lies behind the latest: the latest. */
+  readonly to?: number
+  /** Default `ascending`. */
+  readonly order?: RangeOrder
+  /** Entries at most, counted in the order asked for. Default: no bound. */
+  readonly limit?: number
+}
+
+export interface AppendOptions {
+  /** The seq that the first of these entries must get; {@link AppendConflict} otherwise. Makes a retry after an unclear failure safe. */
+  readonly expectedSeq?: number
+}
+
+/** What {@link History.append} made durable. Both inclusive. */
+export interface Appended {
+  readonly firstSeq: number
+  readonly lastSeq: number
+}
+
+/** How a long-running part is doing. `waiting` retries by itself, after what `problem` says; `failed` needs somebody to act. */
+export interface ActivityStatus {
+  readonly state: "idle" | "running" | "waiting" | "failed"
+  /** The last failure as one line, while it stands. */
+  readonly problem: Option.Option<string>
+}
+
+export interface ChunkCounts {
+  /** Chunks whose entries are in frozen files. */
+  readonly frozen: number
+  /** Complete chunks that wait for their freeze or are in it. */
+  readonly freezing: number
+  /** Chunks that have a hot database, the live one included. */
+  readonly hot: number
+}
+
+export interface SourceStatus {
+  readonly name: string
+  /** The highest seq the source has; none while it has nothing or does not know. */
+  readonly tip: Option.Option<number>
+}
+
+export interface HistoryStatus {
+  /** None while nothing is ingested. */
+  readonly served: Option.Option<ServedRange>
+  /** The seq that the next entry gets. */
+  readonly nextSeq: number
+  /** The chunk that takes new entries. */
+  readonly liveChunk: number
+  readonly chunks: ChunkCounts
+  /** None while no source feeds the log. */
+  readonly source: Option.Option<SourceStatus>
+  readonly ingestion: ActivityStatus
+  readonly freezing: ActivityStatus
+  readonly geometry: Geometry.Geometry
+  readonly domain: { readonly name: string; readonly version: number }
+  readonly engines: { readonly hot: string; readonly catalog: string }
+  /** Bytes that may still be written where entries are frozen. */
+  readonly freeSpaceBytes: number
+}
+
+export interface History {
+  /**
+   * Appends entries at the end, in order, each of at most 16 MiB, and returns when all are durable (with none, at once: `lastSeq` is then
+   * one below `firstSeq`). Batches that fit into
+   * one commit are atomic; a longer list is committed in pieces, in order. The buffers may be reused on completion.
+   */
+  readonly append: (
+    entries: ReadonlyArray<Uint8Array>,
+    options?: AppendOptions
+  ) => Effect.Effect<Appended, HistoryAppendError>
+  /** The bytes of one entry. */
+  readonly get: (seq: number) => Effect.Effect<Uint8Array, HistoryReadError>
+  /**
+   * The entries of a range, in batches of at least one, over one consistent view: entries that arrive later do not show. A
+   * `from` behind the latest fails with {@link EntryNotIngested}, one below the floor with {@link EntryBelowFloor}; with no
+   * bounds an empty log gives an empty stream. Stopping early is fine. Memory does not grow with the range.
+   */
+  readonly range: (options?: RangeOptions) => Stream.Stream<ReadonlyArray<Entry>, HistoryReadError>
+  /** What is served now; none while nothing is ingested. */
+  readonly served: Effect.Effect<Option.Option<ServedRange>>
+  /** What is served, now and whenever it changes. A slow reader sees the newest, not every step. Never ends. */
+  readonly changes: Stream.Stream<Option.Option<ServedRange>>
+  /** Costs no read of the history itself. */
+  readonly status: Effect.Effect<HistoryStatus, StorageError>
+}
+
+export const History: Context.Service<History, History> = Context.Service("@icecore/daemon/History")
