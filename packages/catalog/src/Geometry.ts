@@ -48,22 +48,28 @@ export const defaults: Geometry = { firstSeq: 0, entriesPerChunk: 10_000, chunks
 const isIntegerIn = (value: number, low: number, high: number): boolean =>
   Number.isSafeInteger(value) && value >= low && value <= high
 
+/** What is wrong with the numbers; undefined when nothing is. */
+export const fault = (geometry: Geometry): GeometryInvalid | undefined => {
+  const { firstSeq, entriesPerChunk, chunksPerWindow } = geometry
+  if (!isIntegerIn(entriesPerChunk, 1, 0xffff_ffff))
+    return new GeometryInvalid({ field: "entriesPerChunk", expected: "1 to 4294967295", actual: entriesPerChunk })
+  if (!isIntegerIn(chunksPerWindow, 1, maxChunkId + 1))
+    return new GeometryInvalid({ field: "chunksPerWindow", expected: "1 to 100000000", actual: chunksPerWindow })
+  if (!isIntegerIn(firstSeq, 0, Number.MAX_SAFE_INTEGER))
+    return new GeometryInvalid({ field: "firstSeq", expected: "0 to 2^53 - 1", actual: firstSeq })
+  return undefined
+}
+
 /** Checks the numbers and fills in {@link defaults}. */
 export const make = (options: Partial<Geometry> = {}): Effect.Effect<Geometry, GeometryInvalid> => {
   const geometry: Geometry = { ...defaults, ...options }
-  const { firstSeq, entriesPerChunk, chunksPerWindow } = geometry
-  if (!isIntegerIn(entriesPerChunk, 1, 0xffff_ffff))
-    return Effect.fail(
-      new GeometryInvalid({ field: "entriesPerChunk", expected: "1 to 4294967295", actual: entriesPerChunk })
-    )
-  if (!isIntegerIn(chunksPerWindow, 1, maxChunkId + 1))
-    return Effect.fail(
-      new GeometryInvalid({ field: "chunksPerWindow", expected: "1 to 100000000", actual: chunksPerWindow })
-    )
-  if (!isIntegerIn(firstSeq, 0, Number.MAX_SAFE_INTEGER))
-    return Effect.fail(new GeometryInvalid({ field: "firstSeq", expected: "0 to 2^53 - 1", actual: firstSeq }))
-  return Effect.succeed(geometry)
+  const invalid = fault(geometry)
+  return invalid === undefined ? Effect.succeed(geometry) : Effect.fail(invalid)
 }
+
+/** The largest seq that can be kept: the last of chunk {@link maxChunkId}, or 2^53 − 1. */
+export const maxSeqOf = (geometry: Geometry): Seq =>
+  Seq(Math.min(lastSeqOf(geometry, ChunkId(maxChunkId)), Number.MAX_SAFE_INTEGER))
 
 /** Chunk that holds `seq`. Any seq below `firstSeq` is in {@link beforeFirstChunk}. */
 export const chunkOf = (geometry: Geometry, seq: number): ChunkId =>
