@@ -1,1 +1,2 @@
-export {}
+/** The live layer of the disk port. */
+export * as LiveDisk from "./LiveDisk.ts"
