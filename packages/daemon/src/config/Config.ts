@@ -142,6 +142,8 @@ export interface SettingInfo {
   /** Dotted path: the TOML key, and the flag behind two dashes. */
   readonly key: string
   readonly expected: string
+  /** True or false: as a flag it may stand without a value. */
+  readonly isBoolean: boolean
   /** The default as TOML; empty where leaving it out means something of its own. */
   readonly default: string
   readonly doc: string
@@ -171,6 +173,7 @@ const leafByKey: ReadonlyMap<string, Leaf> = new Map(leaves.map((leaf) => [leaf.
 export const settingInfos: ReadonlyArray<SettingInfo> = leaves.map(({ key, setting }) => ({
   key,
   expected: setting.kind.expected,
+  isBoolean: setting.kind === Kind.boolean,
   default: setting.kind.format(setting.default),
   doc: setting.doc
 }))
@@ -229,6 +232,16 @@ const check = (
   })
 }
 
+/** Every setting by its key, as the program sees it; none is `null`. A token is not shown. */
+export const toRecord = (config: Config): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    leaves.map((leaf) => {
+      const value = valueOf(config, leaf)
+      const shown = Option.isOption(value) ? Option.getOrNull(value) : value
+      return [leaf.key, leaf.key === tokenKey && shown !== null ? hidden : shown]
+    })
+  )
+
 /** The configuration as TOML, every setting spelled out. A token is not shown. */
 export const toToml = (config: Config): string => {
   const lines: Array<string> = []
@@ -239,14 +252,19 @@ export const toToml = (config: Config): string => {
       section = leaf.section
       lines.push(`[${section}]`)
     }
-    const value = (config as unknown as Record<string, Record<string, unknown>>)[leaf.section]?.[leaf.field]
-    const text = leaf.setting.kind.format(value)
-    const name = leaf.key.slice(section.length + 1)
+    const text = leaf.setting.kind.format(valueOf(config, leaf))
     if (text === "") continue
-    lines.push(`${name} = ${leaf.key === "serve.token" ? '"…"' : text}`)
+    const name = leaf.key.slice(section.length + 1)
+    lines.push(`${name} = ${leaf.key === tokenKey ? JSON.stringify(hidden) : text}`)
   }
   return `${lines.join("\n")}\n`
 }
+
+const tokenKey = "serve.token"
+const hidden = "(hidden)"
+
+const valueOf = (config: Config, leaf: Leaf): unknown =>
+  (config as unknown as Record<string, Record<string, unknown>>)[leaf.section]?.[leaf.field]
 
 const isTable = (value: unknown): value is Record<string, unknown> =>
   Predicate.isObject(value) && !(value instanceof Date)

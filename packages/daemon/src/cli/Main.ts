@@ -1,0 +1,61 @@
+/**
+ * Runs a command line to its exit status: 0 done, 1 failed with one line on standard error, 2 wrong usage.
+ */
+import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { Cause, Effect, Exit, Predicate, type Runtime, type Stdio } from "effect"
+import { CliConfig, CliError, Command, GlobalFlag } from "effect/cli"
+import { ConfigInvalidValue, ConfigSyntax, ConfigUnknownKey, ConfigUnreadable } from "../config/ConfigError.ts"
+import { version } from "../Version.ts"
+import { icecore } from "./Icecore.ts"
+import * as Output from "./Output.ts"
+
+const exitFailed = 1
+const exitUsage = 2
+
+/** Set by a signal, as shells report it: 128 + 2. */
+const exitInterrupted = 130
+
+const isUsageError = (error: unknown): boolean =>
+  CliError.isCliError(error) ||
+  error instanceof ConfigUnreadable ||
+  error instanceof ConfigSyntax ||
+  error instanceof ConfigUnknownKey ||
+  error instanceof ConfigInvalidValue
+
+/** The reader of our output has gone, as `head` does: there is nobody left to tell. */
+const isClosedPipe = (error: unknown): boolean =>
+  Predicate.hasProperty(error, "reason") &&
+  Predicate.hasProperty(error.reason, "cause") &&
+  Predicate.hasProperty(error.reason.cause, "code") &&
+  error.reason.cause.code === "EPIPE"
+
+const teardown: Runtime.Teardown = (exit, onExit) => {
+  if (Exit.isSuccess(exit)) return onExit(0)
+  if (Cause.hasInterruptsOnly(exit.cause)) return onExit(exitInterrupted)
+  const error = Cause.squash(exit.cause)
+  if (CliError.isCliError(error) && error._tag === "ShowHelp" && error.errors.length === 0) return onExit(0)
+  if (isClosedPipe(error)) return onExit(0)
+  return onExit(isUsageError(error) ? exitUsage : exitFailed)
+}
+
+/** One line for an error that was foreseen; the whole story for a defect, which is a bug of ours. */
+const report = (cause: Cause.Cause<unknown>): Effect.Effect<void, never, Stdio.Stdio> => {
+  if (Cause.hasInterruptsOnly(cause)) return Effect.void
+  const error = Cause.squash(cause)
+  if (CliError.isCliError(error) || isClosedPipe(error)) return Effect.void
+  const message = Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
+  const line = Cause.hasDies(cause) ? `internal error: ${Cause.pretty(cause)}` : message.replaceAll("\n", " ")
+  return Effect.ignore(Output.writeError(`icecore: ${line}\n`))
+}
+
+/** Runs the arguments of this process. */
+export const main = (): void =>
+  icecore.pipe(
+    Command.run({ version }),
+    Effect.tapCause(report),
+    Effect.provideService(CliConfig.CliConfig, {
+      builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions]
+    }),
+    Effect.provide(NodeServices.layer),
+    NodeRuntime.runMain({ disableErrorReporting: true, teardown })
+  )

@@ -1,0 +1,74 @@
+/**
+ * Progress of long work on standard error: a line that redraws itself on a terminal, a plain line every few seconds
+ * otherwise.
+ */
+import { Clock, Effect, Option, type PlatformError, Stdio, Terminal } from "effect"
+import * as Output from "./Output.ts"
+
+/** How far the work is. */
+export interface ProgressSample {
+  /** Entries ingested by this run. */
+  readonly entries: number
+  /** Chunks frozen by this run. */
+  readonly frozenChunks: number
+  /** How much of the input was read, in its own unit; `total` is none when the end is unknown. */
+  readonly done: number
+  readonly total: Option.Option<number>
+  /** What holds the work up now, as one line. */
+  readonly problem: Option.Option<string>
+}
+
+const terminalIntervalMillis = 100
+const plainIntervalMillis = 5_000
+const barWidth = 24
+
+/** The text of one moment. Rates are means since the start; the time left assumes the input goes on as it went. */
+export const render = (sample: ProgressSample, elapsedSeconds: number, style: "terminal" | "plain"): string => {
+  const rate = elapsedSeconds > 0 ? sample.entries / elapsedSeconds : 0
+  const share = Option.map(sample.total, (total) => (total === 0 ? 1 : Math.min(1, sample.done / total)))
+  const left = Option.flatMap(share, (value) =>
+    value > 0 && value < 1 && elapsedSeconds >= 1 ? Option.some((elapsedSeconds * (1 - value)) / value) : Option.none()
+  )
+  const parts = [
+    ...Option.toArray(Option.map(share, (value) => (style === "terminal" ? bar(value) : percent(value)))),
+    `${Output.formatCount(sample.entries)} entries`,
+    `${Output.formatCount(rate)}/s`,
+    `${Output.formatCount(sample.frozenChunks)} chunks frozen`,
+    ...Option.toArray(Option.map(left, (seconds) => `${Output.formatSeconds(seconds)} left`)),
+    ...Option.toArray(sample.problem)
+  ]
+  return parts.join("  ")
+}
+
+const percent = (share: number): string => `${Math.floor(share * 100)}%`
+
+const bar = (share: number): string => {
+  const full = Math.round(share * barWidth)
+  return `[${"=".repeat(full)}${" ".repeat(barWidth - full)}] ${percent(share).padStart(4)}`
+}
+
+/** Shows samples while `effect` runs, and one last one when it is done. */
+export const during: <A, E, R, E2, R2>(
+  effect: Effect.Effect<A, E, R>,
+  sample: Effect.Effect<ProgressSample, E2, R2>
+) => Effect.Effect<A, E, R | R2 | Stdio.Stdio | Terminal.Terminal> = Effect.fnUntraced(function* <A, E, R, E2, R2>(
+  effect: Effect.Effect<A, E, R>,
+  sample: Effect.Effect<ProgressSample, E2, R2>
+) {
+  const stdio = yield* Stdio.Stdio
+  const terminal = yield* Terminal.Terminal
+  const style = (yield* stdio.stderrIsTerminal) ? "terminal" : "plain"
+  const startMillis = yield* Clock.currentTimeMillis
+  const show = Effect.gen(function* () {
+    const elapsedSeconds = ((yield* Clock.currentTimeMillis) - startMillis) / 1_000
+    const text = render(yield* sample, elapsedSeconds, style)
+    if (style === "plain") return yield* Output.writeError(`${text}\n`)
+    const columns = yield* terminal.columns
+    yield* Output.writeError(`\r${text.slice(0, Math.max(1, columns - 1))}\u001b[K`)
+  })
+  const interval = style === "terminal" ? terminalIntervalMillis : plainIntervalMillis
+  const loop = Effect.forever(Effect.andThen(Effect.sleep(interval), Effect.ignore(show)))
+  const last: Effect.Effect<void, E2 | PlatformError.PlatformError, R2 | Stdio.Stdio> =
+    style === "terminal" ? Effect.andThen(show, Output.writeError("\n")) : show
+  return yield* Effect.raceFirst(effect, loop).pipe(Effect.ensuring(Effect.ignore(last)))
+})
