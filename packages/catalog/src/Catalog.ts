@@ -26,9 +26,9 @@
  * out by {@link import("./StorageLock.ts")} and the engine's own writer lock.
  */
 
-import type { Database, Engine, WriteBatch } from "@icecore/engine"
-import type { Disk } from "@icecore/packfile"
-import { Context, type Effect, type Layer, type Option, type Scope } from "effect"
+import { type Database, Engine, type WriteBatch } from "@icecore/engine"
+import { Disk } from "@icecore/packfile"
+import { Context, Effect, Layer, type Option, type Scope } from "effect"
 import type {
   ArtifactMissing,
   CatalogOpenError,
@@ -37,16 +37,24 @@ import type {
   CoverageInvalid,
   HotDatabaseLost
 } from "./CatalogError.ts"
-import type { CatalogSnapshot } from "./CatalogSnapshot.ts"
-import type { ArtifactKey, ArtifactKind, ChunkKey } from "./format/CatalogKey.ts"
+import * as CatalogSnapshot from "./CatalogSnapshot.ts"
+import { type ArtifactKey, type ArtifactKind, type ChunkKey, keyspace } from "./format/CatalogKey.ts"
 import type { DomainPin, Pins } from "./format/Pins.ts"
 import type { ChunkId, Geometry, WindowId } from "./Geometry.ts"
-import type { HotEngine } from "./HotEngine.ts"
-import type { Layout } from "./Layout.ts"
+import { HotEngine } from "./HotEngine.ts"
+import * as ArtifactWrite from "./internal/ArtifactWrite.ts"
+import * as Claims from "./internal/Claims.ts"
+import * as DurableDirectories from "./internal/DurableDirectories.ts"
+import * as HotBracket from "./internal/HotBracket.ts"
+import * as Opening from "./internal/Opening.ts"
+import * as Paths from "./internal/Paths.ts"
+import * as Removal from "./internal/Removal.ts"
+import type { Store } from "./internal/Store.ts"
+import * as Layout from "./Layout.ts"
 
 /** What a store is opened with. Everything but the layout is pinned on first start and must be the same ever after. */
 export interface CatalogOptions<E = never, R = never> {
-  readonly layout: Layout
+  readonly layout: Layout.Layout
   readonly geometry: Geometry
   readonly domain: DomainPin
   /**
@@ -111,12 +119,12 @@ export interface SweepReport {
 export interface Catalog {
   /** Directory of the catalog's database. */
   readonly path: string
-  readonly layout: Layout
+  readonly layout: Layout.Layout
   readonly pins: Pins
   /** Whether this start made the catalog. */
   readonly fresh: boolean
   /** A view of this moment, for the scope. */
-  readonly snapshot: Effect.Effect<CatalogSnapshot, CatalogReadError, Scope.Scope>
+  readonly snapshot: Effect.Effect<CatalogSnapshot.CatalogSnapshot, CatalogReadError, Scope.Scope>
   /** Freezes kinds of a chunk, all or none. None when all were frozen already and `produce` did not run. */
   readonly writeChunk: <A, E, R>(
     options: WriteChunk<A, E, R>
@@ -149,10 +157,48 @@ export interface Catalog {
 
 export const Catalog: Context.Service<Catalog, Catalog> = Context.Service("@icecore/catalog/Catalog")
 
-export declare const make: <E = never, R = never>(
+/** Opens the catalog for the scope, made and pinned when there is none. See {@link CatalogOpenError} for what can be wrong. */
+export const make: <E = never, R = never>(
   options: CatalogOptions<E, R>
-) => Effect.Effect<Catalog, E | CatalogOpenError, Engine | HotEngine | Disk | Scope.Scope | R>
+) => Effect.Effect<Catalog, E | CatalogOpenError, Engine | HotEngine | Disk | Scope.Scope | R> = Effect.fn(
+  "Catalog.make"
+)(function* <E, R>(options: CatalogOptions<E, R>) {
+  const disk = yield* Disk
+  const engine = yield* Engine
+  const { engine: hotEngine } = yield* HotEngine
+  const { layout } = options
+  const path = Layout.catalogPath(layout)
+  const directories = DurableDirectories.make(disk)
+  for (const directory of [layout.dataDir, Paths.parentOf(path)]) yield* directories.ensure(directory, directory)
+  const database = yield* engine.open({ path, keyspaces: [keyspace], mode: "create" })
+  const { pins, fresh } = yield* Opening.open(database, disk, options)
+  const store: Store = {
+    disk,
+    hotEngine,
+    layout,
+    database,
+    table: { path, geometry: pins.geometry, reader: database },
+    claims: Claims.make(),
+    directories,
+    demotedAt: new Map()
+  }
+  return Catalog.of({
+    path,
+    layout,
+    pins,
+    fresh,
+    snapshot: Effect.map(database.snapshot, (reader) => CatalogSnapshot.make({ ...store.table, reader })),
+    writeChunk: Effect.fn("Catalog.writeChunk")((chunk) => ArtifactWrite.writeChunk(store, chunk)),
+    writeIndex: Effect.fn("Catalog.writeIndex")((index) => ArtifactWrite.writeIndex(store, index)),
+    demote: Effect.fn("Catalog.demote")((keys) => Removal.demote(store, keys)),
+    sweep: Effect.fn("Catalog.sweep")((sweep) => Removal.sweep(store, sweep)),
+    openHot: Effect.fn("Catalog.openHot")((chunk, hot) => HotBracket.openHot(store, chunk, hot)),
+    discardHot: Effect.fn("Catalog.discardHot")((chunk) => Removal.discardHot(store, chunk))
+  })
+})
 
-export declare const layer: <E = never, R = never>(
+/** {@link make} as a layer: the catalog is open as long as the layer lives. */
+export const layer = <E = never, R = never>(
   options: CatalogOptions<E, R>
-) => Layer.Layer<Catalog, E | CatalogOpenError, Engine | HotEngine | Disk | Exclude<R, Scope.Scope>>
+): Layer.Layer<Catalog, E | CatalogOpenError, Engine | HotEngine | Disk | Exclude<R, Scope.Scope>> =>
+  Layer.effect(Catalog, make(options))

@@ -1,8 +1,11 @@
 /** Reading the catalog as of one moment. Nothing is held in memory: each call reads what it returns, and streams page. */
-import type { Effect, Option, Stream } from "effect"
+import type { Range } from "@icecore/engine"
+import { Effect, Option, Result, Stream } from "effect"
 import type { CatalogReadError } from "./CatalogError.ts"
 import type { ArtifactKey, ArtifactKind, ArtifactState, ChunkKey, HotState, IndexKey } from "./format/CatalogKey.ts"
-import type { ChunkId, WindowId } from "./Geometry.ts"
+import * as CatalogKey from "./format/CatalogKey.ts"
+import { type ChunkId, maxChunkId, type WindowId } from "./Geometry.ts"
+import * as CatalogTable from "./internal/CatalogTable.ts"
 
 /** Which artifacts to list. */
 export interface ArtifactRange {
@@ -55,4 +58,54 @@ export interface CatalogSnapshot {
   readonly indexes: Stream.Stream<Artifact<IndexKey>, CatalogReadError>
   /** Hot chunks, ascending. */
   readonly hotChunks: Stream.Stream<HotChunk, CatalogReadError>
+}
+
+/** Reads a table that is one moment of the catalog. */
+export const make = (table: CatalogTable.Table): CatalogSnapshot => {
+  const artifacts = (range: ArtifactRange = {}): Stream.Stream<Artifact<ChunkKey>, CatalogReadError> =>
+    CatalogTable.scan(table, { ...boundsOf(range), reverse: range.reverse ?? false }).pipe(
+      Stream.filterMap((entry) =>
+        entry._tag === "Artifact" &&
+        entry.key._tag === "Chunk" &&
+        (range.kind === undefined || entry.key.kind === range.kind) &&
+        (range.state === undefined || entry.state === range.state)
+          ? Result.succeed({ key: entry.key, state: entry.state })
+          : Result.failVoid
+      )
+    )
+
+  const frozenAt = (kind: ArtifactKind, reverse: boolean): Effect.Effect<Option.Option<ChunkId>, CatalogReadError> =>
+    artifacts({ kind, state: "frozen", reverse }).pipe(
+      Stream.runHead,
+      Effect.map(Option.map((artifact) => artifact.key.chunk))
+    )
+
+  return {
+    artifactState: (chunk, kind) => CatalogTable.artifactState(table, CatalogKey.chunkKey(chunk, kind)),
+    hotState: (chunk) => CatalogTable.hotState(table, chunk),
+    coverage: (window) => CatalogTable.coverage(table, window),
+    firstFrozen: (kind) => frozenAt(kind, false),
+    lastFrozen: (kind) => frozenAt(kind, true),
+    artifacts,
+    indexes: CatalogTable.indexes(table, CatalogKey.prefixes.indexes),
+    hotChunks: CatalogTable.scan(table, { prefix: CatalogKey.toBytes(CatalogKey.prefixes.hot) }).pipe(
+      Stream.filterMap((entry) =>
+        entry._tag === "Hot" ? Result.succeed({ chunk: entry.key.chunk, state: entry.state }) : Result.failVoid
+      )
+    )
+  }
+}
+
+/** Key bounds of chunks `from` to `to`. `;` follows `:` in ASCII, so it ends the keys of a chunk and of the family. */
+const boundsOf = ({ from, to }: ArtifactRange): Range => {
+  const family = CatalogKey.prefixes.chunks.slice(0, -1)
+  const low =
+    from === undefined || from < 0 ? `${family}:` : from > maxChunkId ? `${family};` : CatalogKey.prefixes.chunk(from)
+  const high =
+    to === undefined || to > maxChunkId
+      ? `${family};`
+      : to < 0
+        ? `${family}:`
+        : `${CatalogKey.prefixes.chunk(to).slice(0, -1)};`
+  return { gte: CatalogKey.toBytes(low), lt: CatalogKey.toBytes(high) }
 }

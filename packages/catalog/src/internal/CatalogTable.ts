@@ -1,0 +1,149 @@
+/** The catalog's rows, decoded strictly: what no catalog of this version writes is `CatalogCorrupt`, never skipped. */
+import type { Reader, Row, ScanOptions, WriteBatch } from "@icecore/engine"
+import { Effect, Option, Result, Stream } from "effect"
+import * as Hex from "effect/encoding/Hex"
+import { CatalogCorrupt, type CatalogReadError } from "../CatalogError.ts"
+import * as CatalogKey from "../format/CatalogKey.ts"
+import * as Geometry from "../Geometry.ts"
+
+/** Where rows are read from, and what they are checked against. */
+export interface Table {
+  readonly path: string
+  readonly geometry: Geometry.Geometry
+  readonly reader: Reader
+}
+
+/** A row that was understood. */
+export type Entry =
+  | { readonly _tag: "Artifact"; readonly key: CatalogKey.ArtifactKey; readonly state: CatalogKey.ArtifactState }
+  | { readonly _tag: "Hot"; readonly key: CatalogKey.HotKey; readonly state: CatalogKey.HotState }
+
+/** How an error shows bytes: as text when they are printable ASCII, else the first of them in hexadecimal. */
+export const display = (bytes: Uint8Array): string =>
+  Option.getOrElse(CatalogKey.fromBytes(bytes), () => {
+    const head = `0x${Hex.encode(bytes.subarray(0, 64))}`
+    return bytes.length > 64 ? `${head}… (${bytes.length} bytes)` : head
+  })
+
+/** The error of a row. */
+export const corrupt = (path: string, row: { key: Uint8Array; value?: Uint8Array }, detail: string): CatalogCorrupt =>
+  new CatalogCorrupt({
+    path,
+    key: display(row.key),
+    ...(row.value === undefined ? {} : { value: display(row.value) }),
+    detail
+  })
+
+const placeFault = (geometry: Geometry.Geometry, key: CatalogKey.StorageKey): string | undefined =>
+  key._tag === "Index" &&
+  (Geometry.windowOf(geometry, key.lo) !== key.window || Geometry.windowOf(geometry, key.hi) !== key.window)
+    ? "its chunks are not of its window"
+    : undefined
+
+/** Understands one row of the families `chunk:`, `index:` and `hot:`. */
+export const decodeRow = (
+  path: string,
+  geometry: Geometry.Geometry,
+  row: Row
+): Result.Result<Entry, CatalogCorrupt> => {
+  const key = Option.flatMap(CatalogKey.fromBytes(row.key), CatalogKey.decodeKey)
+  if (Option.isNone(key)) return Result.fail(corrupt(path, row, "no such key is known"))
+  const fault = placeFault(geometry, key.value)
+  if (fault !== undefined) return Result.fail(corrupt(path, row, fault))
+  const text = CatalogKey.fromBytes(row.value)
+  if (key.value._tag === "Hot") {
+    const state = Option.flatMap(text, CatalogKey.decodeHotState)
+    return Option.isSome(state)
+      ? Result.succeed({ _tag: "Hot", key: key.value, state: state.value })
+      : Result.fail(corrupt(path, row, "expected is transient or ready"))
+  }
+  const state = Option.flatMap(text, CatalogKey.decodeArtifactState)
+  return Option.isSome(state)
+    ? Result.succeed({ _tag: "Artifact", key: key.value, state: state.value })
+    : Result.fail(corrupt(path, row, "expected is freezing, frozen or pruning"))
+}
+
+/** Rows of a range, in key order. */
+export const scan = (table: Table, options: ScanOptions): Stream.Stream<Entry, CatalogReadError> =>
+  table.reader.scan(CatalogKey.keyspace, options).pipe(
+    Stream.mapEffect((row) => {
+      const entry = decodeRow(table.path, table.geometry, row)
+      return Result.isSuccess(entry) ? Effect.succeed(entry.success) : Effect.fail(entry.failure)
+    })
+  )
+
+/** The entry of a key; none when the catalog has no such key. */
+export const get = (
+  table: Table,
+  key: CatalogKey.StorageKey
+): Effect.Effect<Option.Option<Entry>, CatalogReadError> => {
+  const bytes = CatalogKey.toBytes(CatalogKey.encodeKey(key))
+  return Effect.flatMap(table.reader.get(CatalogKey.keyspace, bytes), (value) => {
+    if (Option.isNone(value)) return Effect.succeed(Option.none())
+    const entry = decodeRow(table.path, table.geometry, { key: bytes, value: value.value })
+    return Result.isSuccess(entry) ? Effect.succeed(Option.some(entry.success)) : Effect.fail(entry.failure)
+  })
+}
+
+/** The state of an artifact. */
+export const artifactState = (
+  table: Table,
+  key: CatalogKey.ArtifactKey
+): Effect.Effect<Option.Option<CatalogKey.ArtifactState>, CatalogReadError> =>
+  Effect.map(get(table, key), (entry) =>
+    Option.flatMap(entry, (found) => (found._tag === "Artifact" ? Option.some(found.state) : Option.none()))
+  )
+
+/** The state of a hot database. */
+export const hotState = (
+  table: Table,
+  chunk: Geometry.ChunkId
+): Effect.Effect<Option.Option<CatalogKey.HotState>, CatalogReadError> =>
+  Effect.map(get(table, CatalogKey.hotKey(chunk)), (entry) =>
+    Option.flatMap(entry, (found) => (found._tag === "Hot" ? Option.some(found.state) : Option.none()))
+  )
+
+/** Key indexes below a prefix, in key order. */
+export const indexes = (
+  table: Table,
+  prefix: string
+): Stream.Stream<{ readonly key: CatalogKey.IndexKey; readonly state: CatalogKey.ArtifactState }, CatalogReadError> =>
+  scan(table, { prefix: CatalogKey.toBytes(prefix) }).pipe(
+    Stream.filterMap((entry) =>
+      entry._tag === "Artifact" && entry.key._tag === "Index"
+        ? Result.succeed({ key: entry.key, state: entry.state })
+        : Result.failVoid
+    )
+  )
+
+/** The frozen key index of a window. */
+export const coverage: (
+  table: Table,
+  window: Geometry.WindowId
+) => Effect.Effect<Option.Option<CatalogKey.IndexKey>, CatalogReadError> = Effect.fnUntraced(function* (table, window) {
+  const found = yield* indexes(table, CatalogKey.prefixes.window(window)).pipe(
+    Stream.filter((index) => index.state === "frozen"),
+    Stream.take(2),
+    Stream.runCollect
+  )
+  const [first, second] = found
+  if (second !== undefined)
+    return yield* new CatalogCorrupt({
+      path: table.path,
+      key: CatalogKey.encodeKey(second.key),
+      value: second.state,
+      detail: `${CatalogKey.encodeKey(first!.key)} of the same window is frozen, too`
+    })
+  return Option.map(Option.fromNullishOr(first), (index) => index.key)
+})
+
+/** Puts a state into a batch. */
+export const put = (
+  batch: WriteBatch,
+  key: CatalogKey.StorageKey,
+  state: CatalogKey.ArtifactState | CatalogKey.HotState
+): void => batch.put(CatalogKey.keyspace, CatalogKey.toBytes(CatalogKey.encodeKey(key)), CatalogKey.toBytes(state))
+
+/** Deletes a key in a batch. */
+export const remove = (batch: WriteBatch, key: CatalogKey.StorageKey): void =>
+  batch.delete(CatalogKey.keyspace, CatalogKey.toBytes(CatalogKey.encodeKey(key)))

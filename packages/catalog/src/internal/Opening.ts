@@ -1,0 +1,205 @@
+/**
+ * Opening the catalog: a fresh one is pinned, one that exists is checked against what is configured.
+ *
+ * First start: the database is made (durable on return); nothing may lie in the trees; all pins are put in one synced batch.
+ * Until that batch is durable nothing else is written, so a database without pins is fresh.
+ */
+
+import type { Database, EngineReadError, EngineWriteError } from "@icecore/engine"
+import type { Disk, DiskError } from "@icecore/packfile"
+import { Effect, Option, Result, Stream } from "effect"
+import type { CatalogOptions } from "../Catalog.ts"
+import {
+  type ArtifactMissing,
+  CatalogCorrupt,
+  CatalogLost,
+  CatalogPinInvalid,
+  CatalogPinMismatch,
+  type CatalogReadError,
+  CatalogTooNew
+} from "../CatalogError.ts"
+import * as CatalogSnapshot from "../CatalogSnapshot.ts"
+import * as CatalogKey from "../format/CatalogKey.ts"
+import * as Pins from "../format/Pins.ts"
+import type { Layout } from "../Layout.ts"
+import * as ArtifactFiles from "./ArtifactFiles.ts"
+import * as CatalogTable from "./CatalogTable.ts"
+import * as Paths from "./Paths.ts"
+
+/** What a catalog was found to be. */
+export interface Opened {
+  readonly pins: Pins.Pins
+  readonly fresh: boolean
+}
+
+/** Every `config:` row as text. */
+const readConfig = (database: Database): Effect.Effect<ReadonlyMap<string, string>, EngineReadError | CatalogCorrupt> =>
+  database.scan(CatalogKey.keyspace, { prefix: CatalogKey.toBytes(CatalogKey.configPrefix) }).pipe(
+    Stream.runFoldEffect(
+      () => new Map<string, string>(),
+      (texts, row) => {
+        const key = CatalogKey.fromBytes(row.key)
+        const value = CatalogKey.fromBytes(row.value)
+        if (Option.isNone(key) || Option.isNone(value))
+          return Effect.fail(CatalogTable.corrupt(database.path, row, "expected is printable ASCII"))
+        return Effect.succeed(texts.set(key.value.slice(CatalogKey.configPrefix.length), value.value))
+      }
+    )
+  )
+
+/** Fails on a key between the families, which no catalog writes. `;` follows `:` in ASCII. */
+const refuseUnknownKeys: (database: Database) => Effect.Effect<void, EngineReadError | CatalogCorrupt> =
+  Effect.fnUntraced(function* (database) {
+    const families = [
+      CatalogKey.prefixes.chunks,
+      CatalogKey.configPrefix,
+      CatalogKey.prefixes.hot,
+      CatalogKey.prefixes.indexes
+    ]
+    for (let gap = 0; gap <= families.length; gap++) {
+      const before = families[gap - 1]
+      const after = families[gap]
+      const row = yield* database
+        .scan(CatalogKey.keyspace, {
+          ...(before === undefined ? {} : { gte: CatalogKey.toBytes(`${before.slice(0, -1)};`) }),
+          ...(after === undefined ? {} : { lt: CatalogKey.toBytes(after) }),
+          limit: 1
+        })
+        .pipe(Stream.runHead)
+      if (Option.isSome(row)) return yield* CatalogTable.corrupt(database.path, row.value, "no such key is known")
+    }
+  })
+
+const decodePins: (
+  path: string,
+  texts: ReadonlyMap<string, string>
+) => Effect.Effect<Pins.Pins, CatalogCorrupt | CatalogTooNew> = Effect.fnUntraced(function* (path, texts) {
+  const damaged = (name: string, detail: string): CatalogCorrupt => {
+    const value = texts.get(name)
+    return new CatalogCorrupt({
+      path,
+      key: `${CatalogKey.configPrefix}${name}`,
+      ...(value === undefined ? {} : { value }),
+      detail
+    })
+  }
+  const version = Pins.decodeInteger(texts.get("catalog_version") ?? "")
+  if (version > Pins.catalogVersion) return yield* new CatalogTooNew({ path, version, supported: Pins.catalogVersion })
+  if (version !== Pins.catalogVersion) return yield* damaged("catalog_version", `expected is ${Pins.catalogVersion}`)
+  const names: ReadonlyArray<string> = Pins.pinNames
+  for (const name of texts.keys()) if (!names.includes(name)) return yield* damaged(name, "no such pin is known")
+  const pins = Pins.decode(texts)
+  return Result.isSuccess(pins)
+    ? pins.success
+    : yield* damaged(pins.failure.name, `expected is ${pins.failure.expected}`)
+})
+
+const bucketName = /^\d{5}$/
+const databaseName = /^\d{8}$/
+const keysName = /^(?:run|index)$/
+
+/** The first thing in the trees of files that only a catalog can explain. */
+const findData: (disk: Disk, layout: Layout) => Effect.Effect<Option.Option<string>, DiskError> = Effect.fnUntraced(
+  function* (disk, layout) {
+    const expected = [
+      ["hot", databaseName],
+      ["entries", bucketName],
+      ["events", bucketName],
+      ["keys", keysName]
+    ] as const
+    for (const [tree, pattern] of expected) {
+      const names = yield* disk.list(layout.roots[tree]).pipe(Effect.catchTag("DiskNotFound", () => Effect.succeed([])))
+      const found = names.find((entry) => pattern.test(entry.name))
+      if (found !== undefined) return Option.some(Paths.join(layout.roots[tree], found.name))
+    }
+    return Option.none()
+  }
+)
+
+/** Samples the ends of what is frozen: a tree that is not mounted, or was removed, shows there. */
+const refuseMissing: (
+  disk: Disk,
+  layout: Layout,
+  table: CatalogTable.Table
+) => Effect.Effect<void, CatalogReadError | DiskError | ArtifactMissing> = Effect.fnUntraced(
+  function* (disk, layout, table) {
+    const snapshot = CatalogSnapshot.make(table)
+    for (const kind of CatalogKey.artifactKinds)
+      for (const reverse of [false, true]) {
+        const found = yield* snapshot.artifacts({ kind, state: "frozen", reverse }).pipe(Stream.runHead)
+        if (Option.isSome(found)) yield* ArtifactFiles.requireAll(disk, layout, found.value.key)
+        else break
+      }
+  }
+)
+
+const invalid = (pins: Pins.Pins): Effect.Effect<void, CatalogPinInvalid> => {
+  const fault = Pins.pinFault(pins)
+  return fault === undefined
+    ? Effect.void
+    : Effect.fail(
+        new CatalogPinInvalid({ pin: fault.name, actual: Pins.encode(pins)[fault.name], expected: fault.expected })
+      )
+}
+
+/** Pins a fresh catalog, or compares. */
+export const open: <E, R>(
+  database: Database,
+  disk: Disk,
+  options: CatalogOptions<E, R>
+) => Effect.Effect<
+  Opened,
+  | E
+  | CatalogReadError
+  | EngineWriteError
+  | DiskError
+  | CatalogPinInvalid
+  | CatalogPinMismatch
+  | CatalogTooNew
+  | CatalogLost
+  | ArtifactMissing,
+  R
+> = Effect.fnUntraced(function* <E, R>(database: Database, disk: Disk, options: CatalogOptions<E, R>) {
+  const { layout, geometry, domain, earliestSeq } = options
+  const { path } = database
+  const texts = yield* readConfig(database)
+  if (texts.size === 0) {
+    const first = yield* database.scan(CatalogKey.keyspace, { limit: 1 }).pipe(Stream.runHead)
+    if (Option.isSome(first)) return yield* CatalogTable.corrupt(path, first.value, "the pins are missing")
+    const data = yield* findData(disk, layout)
+    if (Option.isSome(data)) return yield* new CatalogLost({ path, found: data.value })
+    const earliest =
+      earliestSeq === undefined
+        ? geometry.firstSeq
+        : typeof earliestSeq === "number"
+          ? earliestSeq
+          : yield* earliestSeq.onFirstStart
+    const pins: Pins.Pins = { geometry, earliestSeq: earliest, domain }
+    yield* invalid(pins)
+    yield* Effect.uninterruptible(
+      database.write((batch) => {
+        for (const [name, text] of Object.entries(Pins.encode(pins)))
+          batch.put(
+            CatalogKey.keyspace,
+            CatalogKey.toBytes(`${CatalogKey.configPrefix}${name}`),
+            CatalogKey.toBytes(text)
+          )
+      })
+    )
+    return { pins, fresh: true }
+  }
+  const pins = yield* decodePins(path, texts)
+  yield* refuseUnknownKeys(database)
+  const configured: Pins.Pins = {
+    geometry,
+    earliestSeq: typeof earliestSeq === "number" ? earliestSeq : pins.earliestSeq,
+    domain
+  }
+  const pinnedTexts = Pins.encode(pins)
+  const configuredTexts = Pins.encode(configured)
+  for (const pin of Pins.pinNames)
+    if (pinnedTexts[pin] !== configuredTexts[pin])
+      return yield* new CatalogPinMismatch({ path, pin, pinned: pinnedTexts[pin], configured: configuredTexts[pin] })
+  yield* refuseMissing(disk, layout, { path, geometry: pins.geometry, reader: database })
+  return { pins, fresh: false }
+})
