@@ -1,1 +1,5 @@
-export {}
+export * from "./Harness.ts"
+export * from "./Measure.ts"
+export * from "./Report.ts"
+export * from "./ResidentMemory.ts"
+export * from "./Row.ts"
