@@ -2,7 +2,15 @@
 import type { Range } from "@icecore/engine"
 import { Effect, Option, Result, Stream } from "effect"
 import type { CatalogReadError } from "./CatalogError.ts"
-import type { ArtifactKey, ArtifactKind, ArtifactState, ChunkKey, HotState, IndexKey } from "./format/CatalogKey.ts"
+import type {
+  ArtifactKey,
+  ArtifactKind,
+  ArtifactState,
+  ChunkKey,
+  HotState,
+  IndexKey,
+  StorageKey
+} from "./format/CatalogKey.ts"
 import * as CatalogKey from "./format/CatalogKey.ts"
 import { type ChunkId, maxChunkId, type WindowId } from "./Geometry.ts"
 import * as CatalogTable from "./internal/CatalogTable.ts"
@@ -41,6 +49,8 @@ export interface Coverage {
 
 /** A repeatable read, valid in the scope it was taken in. A key or value that does not decode fails with `CatalogCorrupt`. */
 export interface CatalogSnapshot {
+  /** The state of any key; none when the catalog does not have it. */
+  readonly state: (key: StorageKey) => Effect.Effect<Option.Option<ArtifactState | HotState>, CatalogReadError>
   readonly artifactState: (
     chunk: ChunkId,
     kind: ArtifactKind
@@ -81,6 +91,11 @@ export const make = (table: CatalogTable.Table): CatalogSnapshot => {
     )
 
   return {
+    state: (key) =>
+      Effect.map(
+        CatalogTable.get(table, key),
+        Option.map((entry) => entry.state)
+      ),
     artifactState: (chunk, kind) => CatalogTable.artifactState(table, CatalogKey.chunkKey(chunk, kind)),
     hotState: (chunk) => CatalogTable.hotState(table, chunk),
     coverage: (window) => CatalogTable.coverage(table, window),

@@ -83,12 +83,14 @@ export const make = (options: LayoutOptions): Effect.Effect<Layout, LayoutInvali
     const path = layout.roots[tree]
     if (path === dataDir || Paths.below(path, dataDir) !== undefined)
       return Effect.fail(new LayoutInvalid({ tree, path, detail: `the data directory ${dataDir} is it or lies in it` }))
-    for (const other of trees)
-      if (other !== tree && (path === layout.roots[other] || Paths.below(layout.roots[other], path) !== undefined))
-        return Effect.fail(
-          new LayoutInvalid({ tree, path, detail: `it lies in ${layout.roots[other]}, which holds ${other}` })
-        )
   }
+  for (const tree of trees)
+    for (const other of trees) {
+      const path = layout.roots[tree]
+      const around = layout.roots[other]
+      if (other !== tree && (path === around || Paths.below(around, path) !== undefined))
+        return Effect.fail(new LayoutInvalid({ tree, path, detail: `it lies in ${around}, which holds ${other}` }))
+    }
   return Effect.succeed(layout)
 }
 

@@ -1,3 +1,4 @@
+export * as Audit from "./Audit.ts"
 export * as Catalog from "./Catalog.ts"
 export * from "./CatalogError.ts"
 export type {
