@@ -1,2 +1,7 @@
 export * as ByteSource from "./ByteSource.ts"
 export * from "./Disk.ts"
+export type { Trailer } from "./format/Trailer.ts"
+export * from "./PackError.ts"
+export * as PackReader from "./PackReader.ts"
+export * as PackWriter from "./PackWriter.ts"
+export * as RecordEncoding from "./RecordEncoding.ts"
