@@ -23,8 +23,9 @@ export class StorageLocked extends Data.Error<{ readonly path: string }> {
 const lockedTrees: ReadonlyArray<Tree> = ["hot", "entries", "events", "keys"]
 
 /**
- * Makes the directories and takes all locks for the scope, at once or not at all. Never waits, so it cannot deadlock; all
- * take the locks in the order of the directories' identities, so of two that start together one gets all.
+ * Makes the directories and takes all locks for the scope, at once or not at all. Never waits, so it cannot deadlock.
+ * The data directory comes first, so that a second process on the same store is told of it; the trees follow in the order of
+ * their directories' identities, so of two stores that share trees and start together one gets all.
  */
 export const acquire: (layout: Layout) => Effect.Effect<void, StorageLocked | DiskError, Disk | Scope.Scope> =
   Effect.fn("StorageLock.acquire")(function* (layout: Layout) {

@@ -10,6 +10,9 @@ export const storageKeys: fc.Arbitrary<StorageKey> = fc.oneof(
   fc.tuple(chunks, fc.constantFrom(...artifactKinds)).map(([chunk, kind]): StorageKey => chunkKey(chunk, kind)),
   chunks.map((chunk): StorageKey => hotKey(chunk)),
   fc
-    .tuple(numbers, chunks, chunks)
-    .map(([window, one, other]): StorageKey => indexKey(WindowId(window), Math.min(one, other), Math.max(one, other)))
+    .tuple(numbers, numbers, numbers)
+    .map(
+      ([window, one, other]): StorageKey =>
+        indexKey(WindowId(window), ChunkId(Math.min(one, other)), ChunkId(Math.max(one, other)))
+    )
 )
