@@ -25,7 +25,7 @@ const adapterOnly: ReadonlySet<string> = new Set([
 /** What of Effect is plain data, and may be used where its runtime may not. */
 const dataModules: ReadonlySet<string> = new Set(["Brand", "Data", "Option", "Order", "Result", "Schema"])
 
-const isAdapter = (path: string): boolean => path.startsWith("src/live/")
+const isAdapter = (path: string): boolean => /^src\/(.+\/)?live\//.test(path)
 const isPureLayer = (path: string): boolean => /^src\/(.+\/)?(format|kernel)\//.test(path)
 const isBuiltin = (specifier: string): boolean => /^(node|bun):/.test(specifier) || specifier === "bun"
 

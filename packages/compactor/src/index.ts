@@ -1,1 +1,1 @@
-export {}
+export * as Copy from "./Copy.ts"
