@@ -23,11 +23,13 @@ export interface DecompressOptions {
   readonly expectedSizeBytes?: number
   /** Inclusive bound on the decoded size, checked before anything is allocated. Default {@link defaultMaxSizeBytes}. */
   readonly maxSizeBytes?: number
+  /** Whether a frame without content checksum is refused, because damage to it may go unseen. Default `required`. */
+  readonly checksum?: "required" | "optional"
 }
 
 /** Why a frame was refused. */
 export type ZstdFault =
-  /** Not a zstd frame: wrong magic, reserved bits, or a skippable frame. */
+  /** Not a zstd frame: wrong magic, reserved bits, a skippable frame, or one that needs a dictionary. */
   | "header"
   /** The bytes end before the frame does. */
   | "truncated"
@@ -37,6 +39,8 @@ export type ZstdFault =
   | "size"
   /** The declared size is over the cap. */
   | "cap"
+  /** The frame has no content checksum. */
+  | "checksum"
   /** The content checksum, or the compressed data itself, is damaged. */
   | "content"
 
