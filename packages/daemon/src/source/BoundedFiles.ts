@@ -1,0 +1,71 @@
+/**
+ * A file, or the files of a directory in order, as they are at the start: read once, to the end.
+ */
+import { Effect, Option, type Scope } from "effect"
+import { type SourceError, SourceMissing } from "../Source.ts"
+import * as FileOrder from "./FileOrder.ts"
+import * as LineCursor from "./LineCursor.ts"
+import { changed, type FilesContext, joinPath, type LineFiles, openOptions, splitPath } from "./LineFiles.ts"
+
+/** Files that are read one after the other. Their names decide where a position resumes. */
+export interface BoundedOptions extends FilesContext {
+  readonly directory: string
+  readonly names: ReadonlyArray<string>
+}
+
+/** The files that `path` stands for: itself, or what a directory holds, in order, without its subdirectories. */
+export const list: (
+  context: FilesContext,
+  path: string
+) => Effect.Effect<BoundedOptions & { readonly sizeBytes: number }, SourceError> = Effect.fnUntraced(
+  function* (context, path) {
+    const info = yield* context.disk.stat(path)
+    if (Option.isNone(info)) return yield* new SourceMissing({ path, detail: "it does not exist" })
+    if (info.value.kind !== "directory") {
+      const { directory, name } = splitPath(path)
+      return { ...context, directory, names: [name], sizeBytes: info.value.sizeBytes }
+    }
+    const entries = yield* context.disk.list(path)
+    const names = FileOrder.inDirectory(entries.filter(({ kind }) => kind === "file").map(({ name }) => name))
+    let sizeBytes = 0
+    for (const name of names) {
+      const file = yield* context.disk.stat(joinPath(path, name))
+      if (Option.isSome(file)) sizeBytes += file.value.sizeBytes
+    }
+    return { ...context, directory: path, names, sizeBytes }
+  }
+)
+
+export const make = (options: BoundedOptions): LineFiles => {
+  const { directory, names } = options
+  const at = (name: string) => openOptions(options, { path: joinPath(directory, name), name }, false)
+
+  const openAt = (index: number): Effect.Effect<Option.Option<LineCursor.LineCursor>, SourceError, Scope.Scope> =>
+    Effect.gen(function* () {
+      const name = names[index]
+      if (name === undefined) return Option.none()
+      const opened = yield* LineCursor.open(at(name))
+      if (Option.isNone(opened)) return yield* missing(name, "it was removed while the files before it were read")
+      return opened
+    })
+
+  const missing = (name: string, detail: string): SourceMissing =>
+    new SourceMissing({ path: joinPath(directory, name), detail })
+
+  return {
+    begin: Effect.fnUntraced(function* (resume) {
+      if (Option.isNone(resume)) return yield* openAt(0)
+      const position = resume.value
+      // A single file may have been given another name, or a path that is a link to the next one; its content decides.
+      const name =
+        names.find((each) => FileOrder.logicalName(each) === FileOrder.logicalName(position.name)) ??
+        (names.length === 1 ? names[0] : undefined)
+      if (name === undefined) return yield* missing(position.name, "it held the last ingested line and is gone")
+      const found = yield* LineCursor.openBehind(at(name), position)
+      if ("_tag" in found) return yield* changed(joinPath(directory, name), position, found)
+      return Option.some(found)
+    }),
+    atEnd: () => Effect.succeed("finished"),
+    after: (cursor) => openAt(names.indexOf(cursor.name) + 1)
+  }
+}
