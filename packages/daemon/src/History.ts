@@ -6,9 +6,8 @@
  * absent although it should be there (damage). Anything else a read can fail with is the storage's own error, unchanged.
  */
 import type { Geometry } from "@icecore/catalog"
-import type { EngineError } from "@icecore/engine"
-import type { DiskError } from "@icecore/packfile"
 import { Context, Data, type Effect, type Option, type Stream } from "effect"
+import type { StorageError } from "./StorageError.ts"
 
 /** Sequence numbers that are served now, both inclusive. */
 export interface ServedRange {
@@ -61,7 +60,7 @@ export class EntryAbsent extends Data.Error<{
 
 /** A seq that is no safe integer of 0 or more, a range whose `from` is over its `to`, or a limit below 1. */
 export class HistoryRequestInvalid extends Data.Error<{
-  readonly field: "seq" | "from" | "to" | "limit" | "expectedSeq"
+  readonly field: "seq" | "from" | "to" | "limit"
   readonly expected: string
   readonly actual: number
 }> {
@@ -103,12 +102,43 @@ export class AppendConflict extends Data.Error<{ readonly expected: number; read
   }
 }
 
-/** What the storage below can fail with. */
-export type StorageError = DiskError | EngineError
+/** The domain does not take these bytes as an entry. Nothing was appended. */
+export class EntryRefused extends Data.Error<{ readonly seq: number; readonly reason: string }> {
+  readonly _tag = "EntryRefused"
+  override readonly name = "EntryRefused"
+  override get message(): string {
+    return `Cannot append entry ${this.seq}: ${this.reason}`
+  }
+}
+
+/** No more chunks can be named, or no more entries be numbered exactly. Nothing was appended. */
+export class LogFull extends Data.Error<{ readonly seq: number; readonly limit: number }> {
+  readonly _tag = "LogFull"
+  override readonly name = "LogFull"
+  override get message(): string {
+    return `Cannot append entry ${this.seq}: the geometry ends at ${this.limit}`
+  }
+}
+
+/** The store was opened for reading only. */
+export class StoreReadOnly extends Data.Error<{ readonly path: string }> {
+  readonly _tag = "StoreReadOnly"
+  override readonly name = "StoreReadOnly"
+  override get message(): string {
+    return `Cannot append to store ${this.path}: it is open for reading only`
+  }
+}
 
 export type HistoryReadError = EntryBelowFloor | EntryNotIngested | EntryAbsent | HistoryRequestInvalid | StorageError
 
-export type HistoryAppendError = EntryTooLarge | AppendRefused | AppendConflict | HistoryRequestInvalid | StorageError
+export type HistoryAppendError =
+  | EntryTooLarge
+  | EntryRefused
+  | AppendRefused
+  | AppendConflict
+  | LogFull
+  | StoreReadOnly
+  | StorageError
 
 /** One entry of the log. The bytes are the reader's to keep, and must not be changed when others see them too. */
 export interface Entry {

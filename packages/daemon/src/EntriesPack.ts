@@ -1,0 +1,175 @@
+/**
+ * The frozen form of one chunk: a packfile whose item `n` is entry `firstSeq + n` of the chunk, byte for byte.
+ *
+ * Records are zstd frames of 128 entries, or of fewer where entries are so large that a record would go over
+ * {@link maxRecordSizeBytes}; the content hash is always there. The trailer's `format` is {@link entriesFormat}. Part of the
+ * on-disk format: never change, add a format number.
+ */
+import { Zstd } from "@icecore/codec"
+import {
+  ByteSource,
+  type Disk,
+  type PackOpenError,
+  type PackReadError,
+  PackReader,
+  type PackVerifyError,
+  type PackWriteError,
+  PackWriter,
+  RecordEncoding
+} from "@icecore/packfile"
+import { Data, Effect, Option, type Scope, Stream } from "effect"
+import type { Entry, RangeOrder } from "./History.ts"
+import * as RecordSizer from "./kernel/RecordSizer.ts"
+
+/** The trailer's `format` of a pack of entries: records encoded with zstd, items unchanged. */
+export const entriesFormat = 1
+
+/** Bytes that a record of several entries has at most, decoded: 16 MiB. A single entry may have as many. */
+export const maxRecordSizeBytes: number = 16 * 1024 * 1024
+
+/** A whole pack that is not the one of its chunk: another count of items, another format, no content hash. */
+export class FrozenChunkWrong extends Data.Error<{
+  readonly path: string
+  readonly chunk: number
+  readonly detail: string
+}> {
+  readonly _tag = "FrozenChunkWrong"
+  override readonly name = "FrozenChunkWrong"
+  override get message(): string {
+    return `Cannot use ${this.path} for chunk ${this.chunk}: ${this.detail}`
+  }
+}
+
+/** An open frozen chunk. */
+export interface EntriesPack {
+  /** First seq of the chunk, inclusive. */
+  readonly firstSeq: number
+  readonly reader: PackReader.PackReader
+}
+
+export interface OpenEntriesPack {
+  readonly path: string
+  readonly chunk: number
+  /** First seq of the chunk, inclusive. */
+  readonly firstSeq: number
+  /** Entries that the chunk has. */
+  readonly entryCount: number
+}
+
+/** Opens the pack of a chunk for the scope, and checks that it can be that chunk's. */
+export const open: (
+  options: OpenEntriesPack
+) => Effect.Effect<EntriesPack, PackOpenError | FrozenChunkWrong, Disk | Zstd | Scope.Scope> = Effect.fnUntraced(
+  function* ({ path, chunk, firstSeq, entryCount }: OpenEntriesPack) {
+    const encoding = RecordEncoding.zstd(yield* Zstd)
+    const reader = yield* PackReader.open(yield* ByteSource.fromFile(path), { encoding })
+    const wrong = (detail: string) => Effect.fail(new FrozenChunkWrong({ path, chunk, detail }))
+    if (reader.trailer.format !== entriesFormat)
+      return yield* wrong(`its format is ${reader.trailer.format}, expected ${entriesFormat}`)
+    if (reader.itemCount !== entryCount) return yield* wrong(`it has ${reader.itemCount} items, expected ${entryCount}`)
+    if (Option.isNone(reader.contentHash)) return yield* wrong("it has no content hash")
+    return { firstSeq, reader }
+  }
+)
+
+/** The bytes of one entry of the chunk. */
+export const get = (pack: EntriesPack, seq: number): Effect.Effect<Uint8Array, PackReadError> =>
+  pack.reader.read(seq - pack.firstSeq)
+
+export interface EntriesRange {
+  /** First seq, inclusive; in the chunk. */
+  readonly from: number
+  /** Last seq, inclusive; in the chunk. */
+  readonly to: number
+  readonly order: RangeOrder
+}
+
+/** Every entry of a range, in batches. Descending it reads a record at a time, and holds no more. */
+export const range = (
+  pack: EntriesPack,
+  { from, to, order }: EntriesRange
+): Stream.Stream<ReadonlyArray<Entry>, PackReadError> =>
+  order === "ascending" ? ascending(pack, from, to) : descending(pack, from, to)
+
+const ascending = (pack: EntriesPack, from: number, to: number): Stream.Stream<ReadonlyArray<Entry>, PackReadError> =>
+  Stream.suspend(() => {
+    let seq = from
+    return Stream.map(Stream.chunks(pack.reader.range(from - pack.firstSeq, to - from + 1)), (items) =>
+      items.map((bytes): Entry => ({ seq: seq++, bytes }))
+    )
+  })
+
+const descending = (
+  pack: EntriesPack,
+  from: number,
+  to: number
+): Stream.Stream<ReadonlyArray<Entry>, PackReadError> => {
+  const { itemsPerRecord } = pack.reader.trailer
+  const step = (last: number) => {
+    const position = last - pack.firstSeq
+    const first = Math.max(from, pack.firstSeq + position - (position % itemsPerRecord))
+    return Effect.map(Stream.runCollect(ascending(pack, first, last)), (batches) => {
+      const entries = batches.flat().reverse()
+      return [[entries], first > from ? Option.some(first - 1) : Option.none()] as const
+    })
+  }
+  return Stream.paginate(to, step)
+}
+
+/** What a chunk needs, learnt by reading it once. */
+export interface Survey {
+  readonly itemsPerRecord: number
+  /** Bytes that the pack has at most: nothing compresses to more than itself and a little. */
+  readonly maxSizeBytes: number
+}
+
+/** Reads the entries once, to know their sizes. */
+export const survey = <E, R>(entries: Stream.Stream<ReadonlyArray<Entry>, E, R>): Effect.Effect<Survey, E, R> =>
+  Effect.suspend(() => {
+    const sizer = RecordSizer.make()
+    let contentBytes = 0
+    const add = (batch: ReadonlyArray<Entry>) =>
+      Effect.sync(() => {
+        for (const { bytes } of batch) {
+          RecordSizer.add(sizer, bytes.length)
+          contentBytes += bytes.length
+        }
+      })
+    return Effect.map(Stream.runForEach(entries, add), () => ({
+      itemsPerRecord: RecordSizer.itemsPerRecord(sizer, maxRecordSizeBytes),
+      maxSizeBytes: contentBytes + Math.ceil(contentBytes / 128) + sizer.itemCount * 32 + 4096
+    }))
+  })
+
+export interface WriteEntriesPack<E, R> extends OpenEntriesPack {
+  readonly itemsPerRecord: number
+  readonly entries: Stream.Stream<ReadonlyArray<Entry>, E, R>
+}
+
+export type WriteEntriesPackError = PackWriteError | PackOpenError | PackVerifyError | FrozenChunkWrong
+
+/**
+ * Writes the pack of a chunk, its bytes durable on return, and reads it back: an error when they do not give the content hash
+ * that the entries gave on their way in.
+ */
+export const write: <E, R>(
+  options: WriteEntriesPack<E, R>
+) => Effect.Effect<void, E | WriteEntriesPackError, Disk | Zstd | R> = Effect.fnUntraced(function* <E, R>(
+  options: WriteEntriesPack<E, R>
+) {
+  const encoding = RecordEncoding.zstd(yield* Zstd)
+  const { path, itemsPerRecord, entries } = options
+  yield* Effect.scoped(
+    Effect.gen(function* () {
+      const writer = yield* PackWriter.make(path, {
+        itemsPerRecord,
+        encoding,
+        format: entriesFormat,
+        contentHash: true
+      })
+      yield* Stream.runForEach(entries, (batch) => writer.appendAll(batch.map(({ bytes }) => bytes)))
+      yield* writer.finish()
+    })
+  )
+  yield* Effect.scoped(Effect.flatMap(open(options), ({ reader }) => reader.verify()))
+})

@@ -1,0 +1,178 @@
+/**
+ * The end of the log: the only place where entries are added.
+ *
+ * One append at a time:
+ *
+ * 1. when the last commit failed, reopen the live database and remove what it left, so that only acknowledged entries remain;
+ * 2. when the live chunk is complete, open the next one, seeded with the source's position;
+ * 3. wait while too many complete chunks are unfrozen;
+ * 4. commit a piece, synced; only then does the end of the log advance, and readers see it.
+ *
+ * A boundary goes: the last entry of a chunk is durable; the next database is made, seeded and `ready`; it becomes the live
+ * one; the lifecycle is told. So the position is in the newest database before an older one can be discarded.
+ */
+import { type Catalog, Geometry, Layout } from "@icecore/catalog"
+import { maxValueSizeBytes } from "@icecore/engine"
+import type { Disk } from "@icecore/packfile"
+import { Effect, Option, Semaphore } from "effect"
+import type { Domain } from "./Domain.ts"
+import { encodePosition, hotKeyspaces, positionKey, sourceKeyspace } from "./format/HotFormat.ts"
+import { AppendConflict, type Appended, EntryRefused, EntryTooLarge, LogFull } from "./History.ts"
+import * as HotChunk from "./HotChunk.ts"
+import type { HotSet } from "./internal/HotSet.ts"
+import * as LogState from "./internal/LogState.ts"
+import { AcknowledgedEntryLost, SpaceTooLow, type StorageError } from "./StorageError.ts"
+
+/** Bytes of entries that go into one commit, beyond its first entry. */
+export const maxCommitBytes: number = 8 * 1024 * 1024
+
+/** Entries for the end of the log. */
+export interface Append {
+  readonly entries: ReadonlyArray<Uint8Array>
+  /** The seq of the first of them; {@link AppendConflict} when the log goes on elsewhere. Default: wherever it goes on. */
+  readonly expectedSeq?: number
+  /** Token of the source behind the first `count` entries. */
+  readonly tokenAfter?: (count: number) => Uint8Array
+}
+
+export type AppendError = EntryRefused | EntryTooLarge | AppendConflict | LogFull | StorageError
+
+export interface LogWriter {
+  /** Commits all entries, in pieces. What is committed when it fails stays: {@link LogState.LogState.nextSeq} says how far. */
+  readonly append: (options: Append) => Effect.Effect<Appended, AppendError>
+  /** Opens the next chunk if the live one is complete. */
+  readonly roll: Effect.Effect<void, StorageError>
+}
+
+export interface LogWriterOptions {
+  readonly state: LogState.LogState
+  readonly hotSet: HotSet<StorageError>
+  readonly catalog: Catalog.Catalog
+  readonly disk: Disk
+  readonly domain: Domain
+  /** Entries in a commit at most. */
+  readonly entriesPerCommit: number
+  /** Told after each boundary. Must not wait. */
+  readonly onBoundary: Effect.Effect<void>
+}
+
+export const make = (options: LogWriterOptions): LogWriter => {
+  const { state, hotSet, catalog, disk, domain, entriesPerCommit, onBoundary } = options
+  const turn = Semaphore.makeUnsafe(1)
+  // Invariant: true while it is unknown whether the live database holds more than acknowledged entries.
+  let isSuspect = false
+
+  const openLive = (chunk: Geometry.ChunkId) =>
+    Effect.map(
+      catalog.openHot(chunk, {
+        keyspaces: hotKeyspaces,
+        seed: (batch) => {
+          if (Option.isSome(state.position))
+            batch.put(sourceKeyspace, positionKey, encodePosition(state.position.value))
+        }
+      }),
+      (database) => HotChunk.make({ geometry: state.geometry, chunk, database })
+    )
+
+  const restore: Effect.Effect<void, StorageError> = Effect.gen(function* () {
+    const chunk = state.liveChunk
+    const path = Layout.hotPath(catalog.layout, chunk)
+    const freeBytes = yield* disk.freeSpaceBytes(path)
+    // A database that is closed while the disk is full may not open again, and its entries must stay readable.
+    if (freeBytes < reopenBytes) return yield* new SpaceTooLow({ path, neededBytes: reopenBytes, freeBytes })
+    const hot = yield* hotSet.reopen(chunk, openLive(chunk))
+    const found = Option.getOrElse(yield* HotChunk.highestSeq(hot), () => hot.firstSeq - 1)
+    const acknowledged = state.nextSeq - 1
+    if (found < acknowledged) return yield* new AcknowledgedEntryLost({ path, seq: found + 1 })
+    if (found > acknowledged) yield* HotChunk.rollBack(hot, { seq: acknowledged, position: state.position })
+    isSuspect = false
+  })
+
+  const roll: Effect.Effect<void, StorageError> = Effect.suspend(() => {
+    if (!LogState.isLiveComplete(state) || state.liveChunk === Geometry.maxChunkId) return Effect.void
+    const next = Geometry.ChunkId(state.liveChunk + 1)
+    return Effect.uninterruptible(
+      Effect.flatMap(hotSet.add(openLive(next)), () => {
+        state.liveChunk = next
+        return onBoundary
+      })
+    )
+  })
+
+  const prepare: Effect.Effect<void, StorageError> = Effect.suspend(() =>
+    isSuspect ? Effect.andThen(restore, roll) : roll
+  )
+
+  const commit = (piece: HotChunk.HotCommit): Effect.Effect<void, StorageError> =>
+    Effect.uninterruptible(
+      Effect.suspend(() => {
+        isSuspect = true
+        const write = hotSet.use(state.liveChunk, (hot) => HotChunk.commit(hot, piece))
+        return Effect.map(write, () => {
+          isSuspect = false
+          const nextSeq = piece.firstSeq + piece.entries.length
+          const position =
+            piece.token === undefined ? state.position : Option.some({ seq: nextSeq - 1, token: piece.token })
+          LogState.advance(state, { nextSeq, position })
+        })
+      })
+    )
+
+  const refuse = (firstSeq: number, entries: ReadonlyArray<Uint8Array>): EntryTooLarge | EntryRefused | undefined => {
+    for (let index = 0; index < entries.length; index++) {
+      const entry = entries[index]!
+      if (entry.length > maxValueSizeBytes)
+        return new EntryTooLarge({ seq: firstSeq + index, actual: entry.length, limit: maxValueSizeBytes })
+      const refusal = domain.refusal(entry)
+      if (Option.isSome(refusal)) return new EntryRefused({ seq: firstSeq + index, reason: refusal.value })
+    }
+    return undefined
+  }
+
+  const append = Effect.fnUntraced(function* ({ entries, expectedSeq, tokenAfter }: Append) {
+    const firstSeq = state.nextSeq
+    if (expectedSeq !== undefined && expectedSeq !== firstSeq)
+      return yield* new AppendConflict({ expected: expectedSeq, actual: firstSeq })
+    const refusal = refuse(firstSeq, entries)
+    if (refusal !== undefined) return yield* refusal
+    const limit = Math.min(Geometry.lastSeqOf(state.geometry, maxChunk), Number.MAX_SAFE_INTEGER)
+    if (firstSeq + entries.length - 1 > limit) return yield* new LogFull({ seq: firstSeq + entries.length - 1, limit })
+    let done = 0
+    while (done < entries.length) {
+      yield* prepare
+      yield* LogState.awaitRoom(state)
+      const left = Geometry.lastSeqOf(state.geometry, state.liveChunk) - state.nextSeq + 1
+      const count = pieceLength(entries, done, Math.min(entriesPerCommit, left))
+      const piece = entries.slice(done, done + count)
+      const token = tokenAfter?.(done + count)
+      yield* commit({ firstSeq: state.nextSeq, entries: piece, ...(token === undefined ? {} : { token }) })
+      done += count
+    }
+    // All entries are durable, so a boundary that cannot be crossed now is the next append's failure, not this one's.
+    yield* Effect.catch(roll, (error) => Effect.logWarning(`The next chunk will be opened later: ${error.message}`))
+    return { firstSeq, lastSeq: firstSeq + entries.length - 1 }
+  })
+
+  return {
+    append: (options) => turn.withPermit(append(options)),
+    roll: turn.withPermit(prepare)
+  }
+}
+
+const maxChunk = Geometry.ChunkId(Geometry.maxChunkId)
+
+/** Free bytes below which a database is not closed and opened again. */
+const reopenBytes = 1024 * 1024
+
+/** How many entries from `start` on fit into a commit of at most `maxEntries`: 1 or more. */
+const pieceLength = (entries: ReadonlyArray<Uint8Array>, start: number, maxEntries: number): number => {
+  const end = Math.min(entries.length, start + maxEntries)
+  let sizeBytes = entries[start]!.length
+  let index = start + 1
+  while (index < end) {
+    sizeBytes += entries[index]!.length
+    if (sizeBytes > maxCommitBytes) break
+    index++
+  }
+  return index - start
+}

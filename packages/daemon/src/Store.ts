@@ -1,0 +1,206 @@
+/**
+ * An open store: the history of one log in a directory, with everything that keeps it going.
+ *
+ * Opening takes the storage lock, opens the catalog, finds the log again ({@link import("./Recovery.ts")}) and starts the
+ * lifecycle; closing stops the lifecycle and frees all. Whatever was acknowledged is durable before that, so closing
+ * may be skipped by a crash.
+ */
+import { Catalog, type CatalogOpenError, Geometry, HotEngine, Layout, StorageLock } from "@icecore/catalog"
+import type { Zstd } from "@icecore/codec"
+import { Engine } from "@icecore/engine"
+import { Disk } from "@icecore/packfile"
+import { Context, Data, Effect, Layer, Option, type Scope, Stream } from "effect"
+import { Domain } from "./Domain.ts"
+import {
+  AppendRefused,
+  History,
+  type HistoryAppendError,
+  type HistoryStatus,
+  type SourceStatus,
+  StoreReadOnly
+} from "./History.ts"
+import * as Ingestion from "./Ingestion.ts"
+import * as HotSet from "./internal/HotSet.ts"
+import * as LogState from "./internal/LogState.ts"
+import * as PackCache from "./internal/PackCache.ts"
+import * as Lifecycle from "./Lifecycle.ts"
+import * as LogWriter from "./LogWriter.ts"
+import { processChunk } from "./ProcessChunk.ts"
+import * as ReadView from "./ReadView.ts"
+import * as Recovery from "./Recovery.ts"
+import type { Source } from "./Source.ts"
+import type { StorageError } from "./StorageError.ts"
+
+/** There is no store in the directory, and it was to be opened for reading only. */
+export class StoreNotFound extends Data.Error<{ readonly path: string }> {
+  readonly _tag = "StoreNotFound"
+  override readonly name = "StoreNotFound"
+  override get message(): string {
+    return `Cannot open store ${this.path}: there is none`
+  }
+}
+
+/** Everything that opening a store can fail with. */
+export type StoreOpenError =
+  | Geometry.GeometryInvalid
+  | Layout.LayoutInvalid
+  | StorageLock.StorageLocked
+  | CatalogOpenError
+  | Recovery.HistoryHole
+  | StoreNotFound
+  | StorageError
+
+export interface StoreOptions extends Layout.LayoutOptions {
+  /** Pinned on first start. Default: {@link Geometry.defaults}, with the domain's own first seq. */
+  readonly geometry?: Partial<Geometry.Geometry>
+  /** Entries in a synced commit at most, when so many are at hand. More is faster, and never less safe. Default 1. */
+  readonly entriesPerCommit?: number
+  /** Complete chunks that may wait for their freeze before ingestion waits for them; each has a hot database. Default 16. */
+  readonly maxUnfrozenChunks?: number
+  /** Packfiles kept open while nobody reads them. Default 64. */
+  readonly idlePackCount?: number
+  /** How a full disk and other failures that may pass are tried again. */
+  readonly retry?: Lifecycle.RetryOptions
+  /** `readOnly` changes nothing: no append, no freeze, no discard, no repair. Default `readWrite`. */
+  readonly mode?: "readWrite" | "readOnly"
+}
+
+/** What {@link Store.ingest} did. */
+export interface IngestReport extends Ingestion.IngestionReport {
+  /** Chunks that are frozen now. */
+  readonly frozenChunkCount: number
+}
+
+export interface Store {
+  readonly history: History
+  readonly catalog: Catalog.Catalog
+  /**
+   * Commits what the source has until it ends; returns when all of it is durable and every complete chunk is frozen and its hot
+   * database gone. A source that does not end is followed for ever. Only one source at a time feeds the log.
+   */
+  readonly ingest: (source: Source) => Effect.Effect<IngestReport, Ingestion.IngestionError | StoreReadOnly>
+  /** Returns when every complete chunk is frozen and its hot database gone; fails when that will not come by itself. */
+  readonly settled: Effect.Effect<void, StorageError>
+}
+
+export const Store: Context.Service<Store, Store> = Context.Service("@icecore/daemon/Store")
+
+/** What a store is built on. */
+export type StoreServices = Engine | HotEngine.HotEngine | Disk | Zstd | Domain
+
+/** Opens a store for the scope, made when there is none. */
+export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenError, StoreServices | Scope.Scope> =
+  Effect.fn("Store.make")(function* (options: StoreOptions) {
+    const services = yield* Effect.context<Disk | Zstd>()
+    const domain = yield* Domain
+    const disk = yield* Disk
+    const engines = { hot: (yield* HotEngine.HotEngine).engine.name, catalog: (yield* Engine).name }
+    const isReadOnly = options.mode === "readOnly"
+    const retry = options.retry ?? {}
+    const layout = yield* Layout.make(options)
+    const geometry = yield* Geometry.make({ firstSeq: domain.firstSeq, ...options.geometry })
+    const { dataDir } = layout
+    if (isReadOnly && Option.isNone(yield* disk.stat(Layout.catalogPath(layout))))
+      return yield* new StoreNotFound({ path: dataDir })
+
+    yield* StorageLock.acquire(layout)
+    const catalog = yield* Catalog.make({ layout, geometry, domain: { name: domain.name, version: domain.version } })
+    const hotSet = yield* HotSet.make<StorageError>()
+    const packs = yield* PackCache.make<StorageError | ReadView.ChunkNotFrozen>({
+      idleCount: options.idlePackCount ?? 64,
+      open: (chunk) => Effect.provideContext(ReadView.openPack(catalog, chunk), services)
+    })
+    const { state, plan, frozenCount } = yield* Recovery.recover({ catalog, hotSet, isReadOnly })
+    const view = ReadView.make({ state, hotSet, catalog, packs })
+    const lifecycle = isReadOnly
+      ? Lifecycle.resting(frozenCount)
+      : yield* Lifecycle.make({
+          state,
+          hotSet,
+          catalog,
+          frozenCount,
+          retry,
+          discardable: plan.discardable,
+          maxUnfrozenChunks: options.maxUnfrozenChunks ?? 16,
+          freeze: (chunk) =>
+            Effect.provideContext(processChunk({ catalog, hotSet, chunk, source: state.feeder }), services)
+        })
+    const writer = LogWriter.make({
+      state,
+      hotSet,
+      catalog,
+      disk,
+      domain,
+      entriesPerCommit: options.entriesPerCommit ?? 1,
+      onBoundary: lifecycle.notify
+    })
+    const ingestion = Ingestion.make({ state, writer, view, retry })
+    if (!isReadOnly) yield* writer.roll
+
+    const append = Effect.fn("History.append")(function* (
+      entries: ReadonlyArray<Uint8Array>,
+      appendOptions?: { readonly expectedSeq?: number }
+    ): Effect.fn.Return<{ readonly firstSeq: number; readonly lastSeq: number }, HistoryAppendError> {
+      if (isReadOnly) return yield* new StoreReadOnly({ path: dataDir })
+      if (Option.isSome(state.feeder)) return yield* new AppendRefused({ source: state.feeder.value.name })
+      return yield* writer.append({ ...appendOptions, entries })
+    })
+
+    const sourceStatus = Effect.suspend((): Effect.Effect<Option.Option<SourceStatus>> => {
+      if (Option.isNone(state.feeder)) return Effect.succeedNone
+      const { name, tip } = state.feeder.value
+      return Effect.map(Effect.option(tip), (found) => Option.some({ name, tip: Option.flatten(found) }))
+    })
+
+    const status: Effect.Effect<HistoryStatus, StorageError> = Effect.gen(function* () {
+      const source = yield* sourceStatus
+      const freeSpaceBytes = yield* disk.freeSpaceBytes(layout.roots.entries)
+      return {
+        served: LogState.served(state),
+        nextSeq: state.nextSeq,
+        liveChunk: state.liveChunk,
+        chunks: {
+          frozen: lifecycle.frozenCount(),
+          freezing: hotSet.chunks().filter((chunk) => chunk < state.liveChunk).length,
+          hot: hotSet.chunks().length
+        },
+        source,
+        ingestion: ingestion.status(),
+        freezing: lifecycle.status(),
+        geometry,
+        domain: { name: domain.name, version: domain.version },
+        engines,
+        freeSpaceBytes
+      }
+    })
+
+    const history: History = {
+      append,
+      get: view.get,
+      range: view.range,
+      served: Effect.sync(() => LogState.served(state)),
+      changes: Stream.fromPubSub(state.changes),
+      status
+    }
+
+    const settled: Effect.Effect<void, StorageError> = isReadOnly
+      ? Effect.void
+      : Effect.andThen(Effect.retry(writer.roll, Lifecycle.retrySchedule(retry)), lifecycle.settled)
+
+    const ingest = Effect.fn("Store.ingest")(function* (
+      source: Source
+    ): Effect.fn.Return<IngestReport, Ingestion.IngestionError | StoreReadOnly> {
+      if (isReadOnly) return yield* new StoreReadOnly({ path: dataDir })
+      const report = yield* ingestion.run(source)
+      yield* settled
+      return { ...report, frozenChunkCount: lifecycle.frozenCount() }
+    })
+
+    return { history, catalog, ingest, settled }
+  })
+
+/** {@link make} as a layer: the store is open as long as the layer lives. */
+export const layer = (options: StoreOptions): Layer.Layer<Store | History, StoreOpenError, StoreServices> =>
+  Layer.effectContext(
+    Effect.map(make(options), (store) => Context.make(Store, store).pipe(Context.add(History, store.history)))
+  )

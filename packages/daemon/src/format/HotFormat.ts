@@ -1,0 +1,73 @@
+/**
+ * What a hot chunk's database holds. Part of the on-disk format: never change, add a version of the catalog's layout.
+ *
+ * ```
+ * keyspace  key                              value
+ * entries   seq (u64 big-endian, 8 bytes)    the entry's bytes, unchanged
+ * source    "position" (8 bytes of ASCII)    seq (u64 big-endian, 8 bytes) ‖ the source's resume token
+ * ```
+ *
+ * Example: entry 258 with the bytes `hi` is `00 00 00 00 00 00 01 02` → `68 69`; a source that can go on behind entry 258 with
+ * the token `7b 7d` leaves `70 6f 73 69 74 69 6f 6e` → `00 00 00 00 00 00 01 02 7b 7d`.
+ *
+ * Big-endian keys sort by seq. The position may name an earlier seq than the highest entry, even one of an earlier chunk: a
+ * source gives one token a batch, and a batch may take several commits.
+ */
+
+/** Keyspace of the entries. */
+export const entriesKeyspace = "entries"
+
+/** Keyspace of the source's position. */
+export const sourceKeyspace = "source"
+
+/** All keyspaces of a hot database. */
+export const hotKeyspaces: ReadonlyArray<string> = [entriesKeyspace, sourceKeyspace]
+
+/** Bytes of an encoded seq. */
+export const seqSizeBytes = 8
+
+/** Key of the position in {@link sourceKeyspace}. */
+export const positionKey: Uint8Array = new TextEncoder().encode("position")
+
+const twoTo32 = 0x1_0000_0000
+
+/** Where a source can go on: its token is valid right behind entry `seq`. */
+export interface SourcePosition {
+  readonly seq: number
+  readonly token: Uint8Array
+}
+
+const writeSeq = (target: Uint8Array, seq: number): void => {
+  const view = new DataView(target.buffer, target.byteOffset, seqSizeBytes)
+  view.setUint32(0, Math.floor(seq / twoTo32))
+  view.setUint32(4, seq % twoTo32)
+}
+
+/** The key of an entry. `seq` is a safe integer of 0 or more. */
+export const encodeSeq = (seq: number): Uint8Array => {
+  const key = new Uint8Array(seqSizeBytes)
+  writeSeq(key, seq)
+  return key
+}
+
+/** The seq of a key; −1 when the bytes are no key of an entry. */
+export const decodeSeq = (key: Uint8Array): number => {
+  if (key.length !== seqSizeBytes) return -1
+  const view = new DataView(key.buffer, key.byteOffset, seqSizeBytes)
+  const seq = view.getUint32(0) * twoTo32 + view.getUint32(4)
+  return Number.isSafeInteger(seq) ? seq : -1
+}
+
+export const encodePosition = (position: SourcePosition): Uint8Array => {
+  const value = new Uint8Array(seqSizeBytes + position.token.length)
+  writeSeq(value, position.seq)
+  value.set(position.token, seqSizeBytes)
+  return value
+}
+
+/** The position; undefined when the bytes are none. The token is a view of `value`. */
+export const decodePosition = (value: Uint8Array): SourcePosition | undefined => {
+  if (value.length < seqSizeBytes) return undefined
+  const seq = decodeSeq(value.subarray(0, seqSizeBytes))
+  return seq < 0 ? undefined : { seq, token: value.subarray(seqSizeBytes) }
+}
