@@ -33,9 +33,8 @@ writeFileSync(
     name: "stranger",
     private: true,
     type: "module",
-    dependencies: { ...Object.fromEntries(tarballs), effect, lmdb, "@types/node": types },
-    // The packages are not on the registry yet, so their dependencies on each other resolve to the tarballs too.
-    overrides: Object.fromEntries(tarballs.map(([name]) => [name, `$${name}`]))
+    // The packages are not on the registry yet: their dependencies on each other are met by the tarballs beside them.
+    dependencies: { ...Object.fromEntries(tarballs), effect, lmdb, "@types/node": types }
   })
 )
 run(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"], folder)

@@ -85,6 +85,7 @@ const parse = (text: string): VitestReport | undefined => {
 const indent = (text: string): string =>
   text
     .split("\n")
+    .filter((line) => !line.includes("/node_modules/"))
     .slice(0, 20)
     .map((line) => `  ${line}`)
     .join("\n")

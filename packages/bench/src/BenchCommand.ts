@@ -41,6 +41,7 @@ const check = Command.make(
 ).pipe(Command.withDescription("Compare the last run with the targets; exit status 1 when one is missed"))
 
 /** The whole command line. */
+// biome-ignore lint/complexity/noBannedTypes: `{}` is how the library writes a command whose flags are its own affair.
 export const benchCommand: Command.Command<"icecore-bench", {}, {}, unknown, FileSystem.FileSystem | ResidentMemory> =
   Command.make(
     "icecore-bench",

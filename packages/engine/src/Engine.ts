@@ -14,6 +14,7 @@
  * {@link EnginePoisoned} until it is closed and opened again.
  */
 import { Context, Data, type Effect, type Option, type Scope, type Stream } from "effect"
+import { Hex } from "effect/encoding"
 
 /** Longest key in bytes, inclusive. The shortest is 1. */
 export const maxKeySizeBytes = 1_900
@@ -94,7 +95,7 @@ export class EngineCorrupt extends Data.Error<{
   override readonly name = "EngineCorrupt"
   override get message(): string {
     const place = this.keyspace === undefined ? "" : `, keyspace ${this.keyspace}`
-    const key = this.key === undefined ? "" : `, key 0x${this.key.toHex()}`
+    const key = this.key === undefined ? "" : `, key 0x${Hex.encode(this.key)}`
     return `Cannot read database ${this.path}${place}${key}: ${this.detail}`
   }
 }

@@ -22,9 +22,7 @@ const startWrite = 2
 /** The system's call on Linux under Bun; nothing elsewhere. Never fails. */
 export const load: Effect.Effect<StartWriteback | undefined> = Effect.suspend(() => {
   if (process.versions.bun === undefined || process.platform !== "linux") return Effect.undefined
-  // A specifier that bundlers and type checkers of other runtimes do not follow.
-  const specifier = "bun:ffi"
-  return Effect.tryPromise(() => import(specifier) as Promise<ForeignFunctions>).pipe(
+  return Effect.tryPromise(() => import("bun:ffi") as Promise<unknown> as Promise<ForeignFunctions>).pipe(
     Effect.flatMap((ffi) => Effect.try(() => link(ffi))),
     Effect.orElseSucceed(() => undefined)
   )
