@@ -1,0 +1,318 @@
+/**
+ * An LMDB environment as a store.
+ *
+ * A synced write is LMDB's default commit: pages, sync, meta page, sync. A buffered one leaves out the second sync
+ * (`MDB_NOMETASYNC`), so a power cut may undo it, but what is found is always a whole earlier state. Leaving out both
+ * (`MDB_NOSYNC`) would let the meta page reach the disk before its pages and the file be damaged.
+ *
+ * `lmdb` keeps a write transaction open while the thenable that its callback returned is pending; that makes `begin`,
+ * `commit` and `rollback` of it, and gives the one rollback that it has. While the transaction waits for rows,
+ * `env.writeTxn` is taken away, because reads prefer it over the transaction that they are given.
+ *
+ * Reads take the library's shared read transaction with `useReadTransaction`: calls with no commit between share one.
+ */
+import { statfsSync } from "node:fs"
+import * as path from "node:path"
+import type { Database as LmdbDatabase, RootDatabase, RootDatabaseOptionsWithPath, Transaction } from "lmdb"
+import { EngineCorrupt, EngineFailed, EngineFull, type Row } from "../Engine.ts"
+import { after } from "../internal/Bounds.ts"
+import { rowChecksum } from "../internal/RowChecksum.ts"
+import {
+  type PageBounds,
+  pageBytes,
+  pageRowCount,
+  type Store,
+  type StoreLibrary,
+  type StoreOpenOptions,
+  type StoreReader
+} from "../internal/Store.ts"
+import { StoreDamage } from "../internal/StoreDamage.ts"
+import { checksumBytes, headBytes, inspectMetas, layoutVersion, markerKey, markerName } from "./LmdbFormat.ts"
+
+type Lmdb = typeof import("lmdb")
+
+/** `getBinary` takes the options of `get`, which its own type leaves out. */
+type Keyspace = LmdbDatabase<Uint8Array, Uint8Array> & {
+  readonly getBinary: (key: Uint8Array, options: { readonly transaction: Transaction }) => Uint8Array | undefined
+}
+
+/** What `lmdb` has and its types do not say. */
+interface Environment {
+  writeTxn: object | null
+  /** Calls back off the event loop's thread's work, with the error when the sync failed. */
+  readonly sync: (done: (error?: Error) => void) => void
+}
+
+/** `abortable`, `synchronous commit`, and LMDB's own `MDB_NOMETASYNC`. */
+const abortable = 1
+const synchronousCommit = 2
+const noMetaSync = 0x4_0000
+
+/** Keyspaces of an open database, the marker, and LMDB's own two. */
+const databaseCount = 72
+
+/** Reader slots in the lock file, shared by all processes. Each snapshot that differs from the others takes one. */
+const readerCount = 1_024
+
+/** Stored values up to this size are put together in one buffer that is kept. */
+const scratchBytes = 1024 * 1024
+
+/** Less free space than this makes an I/O error a full disk. */
+const fullBytes = 1024 * 1024
+
+export const lmdbLibrary = (lmdb: Lmdb): StoreLibrary => ({
+  name: "lmdb",
+  fileName: "data.mdb",
+  companions: ["-lock"],
+  headBytes,
+  inspect: inspectMetas,
+  create: (path) => create(lmdb, path),
+  open: (options) => open(lmdb, options),
+  fault
+})
+
+const binary = { keyEncoding: "binary", encoding: "binary" } as const
+
+const rootOptions = (path: string, readOnly: boolean): RootDatabaseOptionsWithPath => ({
+  ...binary,
+  path,
+  readOnly,
+  noSubdir: true,
+  maxDbs: databaseCount,
+  maxReaders: readerCount,
+  overlappingSync: false
+})
+
+const create = async (lmdb: Lmdb, path: string): Promise<void> => {
+  const root = lmdb.open<Uint8Array, Uint8Array>(rootOptions(path, false))
+  try {
+    root
+      .openDB<Uint8Array, Uint8Array>({ ...binary, name: markerName })
+      .putSync(markerKey, Uint8Array.of(layoutVersion))
+  } finally {
+    await root.close()
+  }
+}
+
+const open = async (lmdb: Lmdb, { keyspaces, path, readOnly }: StoreOpenOptions): Promise<Store> => {
+  const root = lmdb.open<Uint8Array, Uint8Array>(rootOptions(path, readOnly))
+  try {
+    requireLayout(root)
+    const databases = keyspaces.map((name) => openKeyspace(root, name, !readOnly))
+    return makeStore(root, keyspaces, databases)
+  } catch (cause) {
+    await root.close()
+    throw cause
+  }
+}
+
+/** With `create: false` the library answers undefined when there is none, which its types do not say. */
+const openKeyspace = (
+  root: RootDatabase<Uint8Array, Uint8Array>,
+  name: string,
+  create: boolean
+): Keyspace | undefined =>
+  root.openDB<Uint8Array, Uint8Array>({ ...binary, name, create } as typeof binary & { readonly name: string }) as
+    | Keyspace
+    | undefined
+
+const requireLayout = (root: RootDatabase<Uint8Array, Uint8Array>): void => {
+  const version = openKeyspace(root, markerName, false)?.getBinary(markerKey)
+  if (version === undefined) throw new ForeignFile("the file has no layout marker, it is not a database of this engine")
+  if (version.length !== 1 || version[0] !== layoutVersion) {
+    throw new ForeignFile(`the layout is version ${version[0]}, this program knows version ${layoutVersion}`)
+  }
+}
+
+/** A sound LMDB file that is not ours to use. */
+class ForeignFile extends Error {}
+
+const makeStore = (
+  root: RootDatabase<Uint8Array, Uint8Array>,
+  keyspaces: ReadonlyArray<string>,
+  databases: ReadonlyArray<Keyspace | undefined>
+): Store => {
+  const { env } = root as unknown as { readonly env: Environment }
+  const scratch = new Uint8Array(scratchBytes)
+  const scratchView = new DataView(scratch.buffer)
+  let pending: { readonly commit: () => void; readonly fail: (error: Error) => void } | undefined
+  let pausedTransaction: object | null = null
+  /** A process that died may have left commits whose last sync it had not asked for. */
+  let unsynced = true
+
+  const stored = (key: Uint8Array, value: Uint8Array): Uint8Array => {
+    const size = checksumBytes + value.length
+    if (size <= scratchBytes) {
+      scratchView.setUint32(0, rowChecksum(key, value), true)
+      scratch.set(value, checksumBytes)
+      return scratch.subarray(0, size)
+    }
+    const bytes = new Uint8Array(size)
+    new DataView(bytes.buffer).setUint32(0, rowChecksum(key, value), true)
+    bytes.set(value, checksumBytes)
+    return bytes
+  }
+
+  const openReader = (): StoreReader => {
+    const transaction = root.useReadTransaction()
+    const options = { transaction }
+    return {
+      get: (keyspace, key) => {
+        const bytes = databases[keyspace]?.getBinary(key, options)
+        return bytes === undefined ? undefined : checked(keyspaces[keyspace]!, key, bytes)
+      },
+      page: (keyspace, bounds, reverse, limit) => {
+        const database = databases[keyspace]
+        return database === undefined
+          ? []
+          : readPage(database, keyspaces[keyspace]!, transaction, bounds, reverse, limit)
+      },
+      release: () => transaction.done()
+    }
+  }
+
+  return {
+    begin: (durability) => {
+      const flags = abortable | synchronousCommit | (durability === "buffered" ? noMetaSync : 0)
+      const until = {
+        // biome-ignore lint/suspicious/noThenProperty: the library keeps the transaction open for a thenable.
+        then: (commit: () => void, fail: (error: Error) => void) => {
+          pending = { commit, fail }
+        }
+      }
+      root.transactionSync(() => until, flags)
+      if (durability === "buffered") unsynced = true
+    },
+    put: (keyspace, key, value) => {
+      databases[keyspace]!.put(key, stored(key, value))
+    },
+    delete: (keyspace, key) => {
+      databases[keyspace]!.remove(key)
+    },
+    deleteRange: (keyspace, bounds) => deleteRange(databases[keyspace]!, bounds),
+    pause: () => {
+      pausedTransaction = env.writeTxn
+      env.writeTxn = null
+    },
+    resume: () => {
+      env.writeTxn = pausedTransaction
+    },
+    commit: () => {
+      const { commit } = pending!
+      pending = undefined
+      commit()
+    },
+    rollback: () => {
+      if (pending === undefined) return
+      const { fail } = pending
+      pending = undefined
+      const sentinel = new Error("rollback")
+      try {
+        fail(sentinel)
+      } catch (cause) {
+        // The library throws what it was given once it has rolled back.
+        if (cause !== sentinel) throw cause
+      }
+    },
+    flush: async () => {
+      if (!unsynced) return
+      await new Promise<void>((resolve, reject) => env.sync((error) => (error ? reject(error) : resolve())))
+      unsynced = false
+    },
+    get: (keyspace, key) => {
+      const bytes = databases[keyspace]?.getBinary(key)
+      return bytes === undefined ? undefined : checked(keyspaces[keyspace]!, key, bytes)
+    },
+    openReader,
+    copyTo: (target) => root.backup(target, true),
+    close: () => root.close()
+  }
+}
+
+/** The value without its checksum, in the buffer that the library made for this read. */
+const checked = (keyspace: string, key: Uint8Array, stored: Uint8Array): Uint8Array => {
+  if (stored.length < checksumBytes) {
+    throw new StoreDamage({ keyspace, key, detail: `the stored value has ${stored.length} bytes, at least 4 expected` })
+  }
+  const value = new Uint8Array(stored.buffer, stored.byteOffset + checksumBytes, stored.length - checksumBytes)
+  const checksum = stored[0]! + stored[1]! * 0x100 + stored[2]! * 0x1_0000 + stored[3]! * 0x100_0000
+  if (rowChecksum(key, value) !== checksum)
+    throw new StoreDamage({ keyspace, key, detail: "the checksum does not match" })
+  return value
+}
+
+/** The library's names for bounds go with the direction: `start` is where the scan starts. */
+const rangeOptions = (bounds: PageBounds, reverse: boolean, limit: number, transaction?: Transaction) => {
+  const start = reverse ? bounds.upper : bounds.lower
+  const end = reverse ? bounds.lower : bounds.upper
+  return {
+    reverse,
+    limit,
+    exclusiveStart: start !== undefined && !(reverse ? bounds.upperInclusive : bounds.lowerInclusive),
+    inclusiveEnd: end !== undefined && (reverse ? bounds.lowerInclusive : bounds.upperInclusive),
+    ...(start === undefined || start.length === 0 ? {} : { start }),
+    ...(end === undefined || end.length === 0 ? {} : { end }),
+    ...(transaction === undefined ? {} : { transaction })
+  }
+}
+
+const readPage = (
+  database: Keyspace,
+  keyspace: string,
+  transaction: Transaction,
+  bounds: PageBounds,
+  reverse: boolean,
+  limit: number
+): Array<Row> => {
+  const rows: Array<Row> = []
+  let bytes = 0
+  for (const entry of database.getRange(rangeOptions(bounds, reverse, limit, transaction))) {
+    const key = plain(entry.key)
+    const value = checked(keyspace, key, entry.value)
+    rows.push({ key, value })
+    bytes += key.length + value.length
+    if (bytes >= pageBytes) break
+  }
+  return rows
+}
+
+/** The library hands out `Buffer`s, whose `slice` shares memory where a `Uint8Array`'s copies. */
+const plain = (buffer: Uint8Array): Uint8Array => new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
+
+/** In rounds, because a cursor must not stand on what is removed under it. */
+const deleteRange = (database: Keyspace, bounds: PageBounds): void => {
+  let left = bounds
+  for (;;) {
+    const keys = [...database.getKeys(rangeOptions(left, false, pageRowCount))]
+    for (const key of keys) database.remove(key)
+    if (keys.length < pageRowCount) return
+    left = after(left, keys[keys.length - 1]!, false)
+  }
+}
+
+/** `MDB_INVALID`, `MDB_PAGE_NOTFOUND`, `MDB_CORRUPTED`, `MDB_VERSION_MISMATCH`. */
+const corruptCodes: ReadonlySet<number> = new Set([-30_793, -30_797, -30_796, -30_794])
+const ioError = 5
+const noSpace = 28
+
+const fault = (directory: string, operation: string, cause: unknown): EngineCorrupt | EngineFull | EngineFailed => {
+  const detail = cause instanceof Error ? cause.message : String(cause)
+  if (cause instanceof ForeignFile) return new EngineCorrupt({ path: directory, detail })
+  const { code } = (cause ?? {}) as { readonly code?: unknown }
+  if (typeof code === "number" && corruptCodes.has(code)) return new EngineCorrupt({ path: directory, detail })
+  const full =
+    code === noSpace ||
+    detail.includes("No space left") ||
+    ((code === ioError || code === undefined) && isFull(directory))
+  return full ? new EngineFull({ path: directory, detail }) : new EngineFailed({ path: directory, operation, detail })
+}
+
+/** LMDB says EIO for a short write, which is what the first write on a full disk is. */
+const isFull = (directory: string): boolean => {
+  try {
+    const { bavail, bsize } = statfsSync(path.resolve(directory))
+    return bavail * bsize < fullBytes
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,291 @@
+/**
+ * An SQLite file as a store.
+ *
+ * Write-ahead log, so that readers and the one writer do not wait for each other. A synced write commits with
+ * `synchronous=FULL`, which syncs the log before the commit returns. A buffered one commits with `NORMAL`: its frames are
+ * in the log in order, the log is not synced. A later `FULL` commit syncs the whole log, and with it every commit before,
+ * so a flush is a `FULL` commit of one changed number. A checkpoint syncs the log before and the database after it
+ * copies, in both modes. After a power cut SQLite takes the log up to the first frame whose checksum does not hold.
+ *
+ * Point reads share one connection that stays inside a read transaction until this process commits: nobody else writes,
+ * so the transaction is never out of date, and a read costs no file locks.
+ */
+import type { Durability } from "../Engine.ts"
+import { EngineCorrupt, EngineFailed, EngineFull } from "../Engine.ts"
+import { rowChecksum } from "../internal/RowChecksum.ts"
+import type { Store, StoreLibrary, StoreOpenOptions, StoreReader } from "../internal/Store.ts"
+import {
+  conditionOf,
+  existingTables,
+  openReading,
+  openWriter,
+  type TableReads,
+  tableReads
+} from "./SqliteConnection.ts"
+import { resultCode, type SqliteConnection, type SqliteDriver, type SqliteStatement } from "./SqliteDriver.ts"
+import { createKeyspaceSql, createSql, headerBytes, inspectHeader, pageSizeBytes, tableName } from "./SqliteFormat.ts"
+
+/** Readers kept open for the next snapshot. */
+const idleReaderCount = 8
+
+/** Snapshots open at once; each is a connection with descriptors and a cache of its own. */
+const openReaderCount = 1_024
+
+/** SQLite 3.7.0 to 3.51.2 can damage a database when the log starts over. */
+const oldestVersion = 3_051_003
+
+/** Checks the library's version and gives the store library over it. */
+export const sqliteLibrary = (driver: SqliteDriver): StoreLibrary => ({
+  name: "sqlite",
+  fileName: "data.sqlite",
+  companions: ["-wal", "-shm", "-journal"],
+  headBytes: headerBytes,
+  inspect: inspectHeader,
+  create: async (path) => create(driver, path),
+  open: async (options) => open(driver, options),
+  fault
+})
+
+const create = (driver: SqliteDriver, path: string): void => {
+  const connection = openWriter(driver, path, true)
+  try {
+    requireVersion(connection)
+    connection.exec(`PRAGMA page_size = ${pageSizeBytes}`)
+    connection.exec("PRAGMA journal_mode = WAL")
+    connection.exec(`BEGIN IMMEDIATE; ${createSql} COMMIT`)
+  } finally {
+    // The last connection moves the log into the file and removes it.
+    connection.close()
+  }
+}
+
+const requireVersion = (connection: SqliteConnection): void => {
+  const version = String(connection.prepare("SELECT sqlite_version() AS version").get()?.version)
+  const [major, minor, patch] = version.split(".").map(Number)
+  if (major! * 1_000_000 + minor! * 1_000 + patch! < oldestVersion) {
+    throw new Error(
+      `SQLite is version ${version}, needed is 3.51.3 or newer: older ones can damage the write-ahead log`
+    )
+  }
+}
+
+interface Reading extends TableReads {
+  readonly connection: SqliteConnection
+  readonly begin: SqliteStatement
+  readonly pin: SqliteStatement
+  readonly end: SqliteStatement
+}
+
+const open = (driver: SqliteDriver, options: StoreOpenOptions): Store => {
+  const { keyspaces, path, readOnly } = options
+  const opened: Array<SqliteConnection> = []
+  const closeAll = () => {
+    for (const connection of opened.splice(0).reverse()) connection.close()
+  }
+  try {
+    const writer = readOnly ? openReading(driver, path) : openWriter(driver, path, false)
+    opened.push(writer)
+    requireVersion(writer)
+    requireLog(writer)
+    if (!readOnly) createMissing(writer, keyspaces)
+    return makeStore(driver, options, writer, closeAll)
+  } catch (cause) {
+    closeAll()
+    throw cause
+  }
+}
+
+/** Also the first read of the file, with which the library recovers the log. */
+const requireLog = (connection: SqliteConnection): void => {
+  const mode = connection.prepare("PRAGMA journal_mode").get()?.journal_mode
+  if (mode !== "wal") throw new Error(`the journal mode is ${mode}, expected wal`)
+  connection.prepare("SELECT flushes FROM icecore WHERE id = 1").get()
+}
+
+const createMissing = (writer: SqliteConnection, keyspaces: ReadonlyArray<string>): void => {
+  const tables = existingTables(writer, keyspaces)
+  const missing = keyspaces.filter((_, index) => tables[index] === undefined)
+  if (missing.length > 0) writer.exec(`BEGIN IMMEDIATE; ${missing.map(createKeyspaceSql).join("; ")}; COMMIT`)
+}
+
+const makeStore = (
+  driver: SqliteDriver,
+  { keyspaces, path, readOnly }: StoreOpenOptions,
+  writer: SqliteConnection,
+  closeWriter: () => void
+): Store => {
+  const tables = existingTables(writer, keyspaces)
+  const begin = writer.prepare("BEGIN IMMEDIATE")
+  const commit = writer.prepare("COMMIT")
+  const rollback = writer.prepare("ROLLBACK")
+  const touch = writer.prepare("UPDATE icecore SET flushes = flushes + 1 WHERE id = 1")
+  const puts = tables.map((table) =>
+    table === undefined || readOnly
+      ? undefined
+      : writer.prepare(
+          `INSERT INTO ${table} (k, v, c) VALUES (?1, ?2, ?3) ON CONFLICT (k) DO UPDATE SET v = excluded.v, c = excluded.c`
+        )
+  )
+  const deletes = tables.map((table) =>
+    table === undefined || readOnly ? undefined : writer.prepare(`DELETE FROM ${table} WHERE k = ?1`)
+  )
+  const rangeDeletes = new Map<string, SqliteStatement>()
+  let durability: Durability = "synced"
+  /** A process that died may have left commits in the log that were never synced. */
+  let unsynced = true
+
+  const idle: Array<Reading> = []
+  const busy = new Set<Reading>()
+  let shared: Reading | undefined
+  let sharedActive = false
+
+  const openReadingConnection = (): Reading => {
+    const connection = openReading(driver, path)
+    return {
+      connection,
+      begin: connection.prepare("BEGIN"),
+      pin: connection.prepare("SELECT flushes FROM icecore WHERE id = 1"),
+      end: connection.prepare("COMMIT"),
+      ...tableReads(connection, keyspaces, tables)
+    }
+  }
+
+  const endShared = () => {
+    if (!sharedActive) return
+    sharedActive = false
+    shared!.end.run()
+  }
+
+  const setDurability = (next: Durability) => {
+    if (next === durability) return
+    writer.exec(next === "synced" ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL")
+    durability = next
+  }
+
+  const rollbackQuietly = () => {
+    try {
+      rollback.run()
+    } catch {
+      // The library has rolled back by itself, which it does on full disks and I/O errors.
+    }
+  }
+
+  return {
+    begin: (next) => {
+      setDurability(next)
+      begin.run()
+    },
+    put: (keyspace, key, value) => {
+      puts[keyspace]!.run(key, value, rowChecksum(key, value))
+    },
+    delete: (keyspace, key) => {
+      deletes[keyspace]!.run(key)
+    },
+    deleteRange: (keyspace, bounds) => {
+      const { condition, parameters } = conditionOf(bounds)
+      const sql = `DELETE FROM ${tableName(keyspaces[keyspace]!)}${condition}`
+      let statement = rangeDeletes.get(sql)
+      if (statement === undefined) {
+        statement = writer.prepare(sql)
+        rangeDeletes.set(sql, statement)
+      }
+      statement.run(...parameters)
+    },
+    // The transaction is on a connection that nothing reads from.
+    pause: () => {},
+    resume: () => {},
+    commit: () => {
+      endShared()
+      commit.run()
+      unsynced = durability === "buffered"
+    },
+    rollback: rollbackQuietly,
+    flush: async () => {
+      if (!unsynced) return
+      setDurability("synced")
+      endShared()
+      begin.run()
+      try {
+        touch.run()
+        commit.run()
+      } catch (cause) {
+        rollbackQuietly()
+        throw cause
+      }
+      unsynced = false
+    },
+    get: (keyspace, key) => {
+      shared ??= openReadingConnection()
+      // A read-only database may have a writer in another process, whose commits are to be seen.
+      if (!sharedActive && !readOnly) {
+        shared.begin.run()
+        sharedActive = true
+      }
+      return shared.get(keyspace, key)
+    },
+    openReader: (): StoreReader => {
+      if (busy.size >= openReaderCount) throw new Error(`${openReaderCount} snapshots are open, no more are allowed`)
+      const reading = idle.pop() ?? openReadingConnection()
+      try {
+        reading.begin.run()
+        // Only a read takes the snapshot.
+        reading.pin.get()
+      } catch (cause) {
+        reading.connection.close()
+        throw cause
+      }
+      busy.add(reading)
+      return {
+        get: reading.get,
+        page: reading.page,
+        release: () => {
+          if (!busy.delete(reading)) return
+          reading.end.run()
+          if (idle.length < idleReaderCount) idle.push(reading)
+          else reading.connection.close()
+        }
+      }
+    },
+    copyTo: async (target) => {
+      withConnection(driver.open(path, false), (connection) => {
+        connection.exec("PRAGMA busy_timeout = 5000; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY")
+        connection.exec(`VACUUM INTO '${target.replaceAll("'", "''")}'`)
+      })
+      // The copy keeps everything of the original but the journal mode.
+      withConnection(driver.open(target, false), (connection) => connection.exec("PRAGMA journal_mode = WAL"))
+    },
+    close: async () => {
+      for (const reading of [...busy, ...idle]) reading.connection.close()
+      busy.clear()
+      idle.length = 0
+      shared?.connection.close()
+      closeWriter()
+    }
+  }
+}
+
+const withConnection = (connection: SqliteConnection, run: (connection: SqliteConnection) => void): void => {
+  try {
+    run(connection)
+  } finally {
+    connection.close()
+  }
+}
+
+const fault = (path: string, operation: string, cause: unknown): EngineCorrupt | EngineFull | EngineFailed => {
+  const detail = cause instanceof Error ? cause.message : String(cause)
+  const code = resultCode(cause)
+  switch (code === undefined ? undefined : code & 0xff) {
+    case 11:
+    case 26:
+      return new EngineCorrupt({ path, detail })
+    case 13:
+      return new EngineFull({ path, detail })
+    default:
+      return new EngineFailed({
+        path,
+        operation,
+        detail: code === undefined ? detail : `${detail} (SQLite code ${code})`
+      })
+  }
+}
