@@ -2,5 +2,6 @@
  * All rows, in the order of the table.
  */
 import type { Row } from "../Row.ts"
+import { zstdRows } from "./ZstdRows.ts"
 
-export const rows: ReadonlyArray<Row> = []
+export const rows: ReadonlyArray<Row> = [...zstdRows]
