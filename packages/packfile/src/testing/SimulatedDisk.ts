@@ -100,7 +100,7 @@ export const make = (world: CrashWorld, options: SimulatedDiskOptions = {}): Sim
     return node
   }
 
-  const fileOf = (path: string, id: number): { readonly file: File; readonly close: () => void } => {
+  const fileOf = (path: string, id: number, mode: OpenMode): { readonly file: File; readonly close: () => void } => {
     const opened = boot
     let closed = false
     let poison: DiskError | undefined
@@ -116,6 +116,10 @@ export const make = (world: CrashWorld, options: SimulatedDiskOptions = {}): Sim
       whileOpen(operation, () => poison ?? run())
 
     const write = (bytes: Uint8Array, offsetBytes: number): undefined | DiskError => {
+      if (mode === "read") {
+        poison = new DiskFailed({ operation: "write", path, code: "EBADF", detail: "the file is open for reading" })
+        return poison
+      }
       const fitting = fittingBytes(node(), bytes.length, offsetBytes, freeBytes())
       if (fitting > 0) {
         step(`write ${path} at ${offsetBytes}, ${fitting} bytes`, (before) =>
@@ -140,6 +144,14 @@ export const make = (world: CrashWorld, options: SimulatedDiskOptions = {}): Sim
       size: whileOpen("stat", () => node().sizeBytes),
       truncate: (sizeBytes) =>
         whileSound("truncate", () => {
+          if (mode === "read") {
+            return new DiskFailed({
+              operation: "truncate",
+              path,
+              code: "EINVAL",
+              detail: "the file is open for reading"
+            })
+          }
           step(`truncate ${path} to ${sizeBytes}`, (before) => State.truncateFile(before, id, sizeBytes))
           return undefined
         }),
@@ -162,7 +174,7 @@ export const make = (world: CrashWorld, options: SimulatedDiskOptions = {}): Sim
       Effect.acquireRelease(
         attempt(() => {
           const id = openNode("open", path, mode)
-          return typeof id === "number" ? fileOf(path, id) : id
+          return typeof id === "number" ? fileOf(path, id, mode) : id
         }),
         (opened) => Effect.sync(opened.close)
       ),
