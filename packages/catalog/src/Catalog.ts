@@ -10,12 +10,12 @@
  * 5. sync the directory of the files;
  * 6. put `frozen`, synced, for all keys in one batch, and in it demote to `pruning` whatever they supersede.
  *
- * Removing one ({@link Catalog.demote}, {@link Catalog.sweep}): put `pruning`, synced; unlink; sync the directories; delete the keys,
- * synced. A key left at `freezing` is removed the same way.
+ * Removing one ({@link Catalog.demote}, {@link Catalog.sweep}): put `pruning`, synced; unlink; sync the directories; delete the keys. A
+ * key left at `freezing` is removed the same way.
  *
  * Making a hot database ({@link Catalog.openHot}): put `transient`, synced; destroy what an earlier attempt left; make its
  * directory's parents durable; create; commit the seed, synced; put `ready`, synced. Removing one ({@link Catalog.discardHot}):
- * put `transient`, synced; destroy; delete the key, synced.
+ * put `transient`, synced; destroy; delete the key.
  *
  * Invariants, after any crash: every file is reachable from a key; no key is `frozen` (or `ready`) without its durable, complete
  * file (or database); nothing is unlinked under `frozen`; where the key is absent the file is gone; opening the catalog

@@ -6,8 +6,10 @@
  * 2. Unlink the files (destroy the database, which is durable on return).
  * 3. Sync the directories, also when nothing was there to unlink, because a killed process may have unlinked and not
  *    synced: else a file comes back whose key is gone.
- * 4. Delete the keys, synced.
+ * 4. Delete the keys. Nothing rests on it: a deletion that is lost leaves a key without files for the next sweep, so it is
+ *    buffered.
  */
+import type { EngineWriteError } from "@icecore/engine"
 import { Clock, Effect, Option, Stream } from "effect"
 import type { SweepOptions, SweepReport } from "../Catalog.ts"
 import type { CatalogWriteError } from "../CatalogError.ts"
@@ -36,6 +38,14 @@ export const demote: (store: Store, keys: ReadonlyArray<ArtifactKey>) => Effect.
     }).pipe(store.database.exclusive, store.claims.during(keys))
   })
 
+const forget = (store: Store, keys: ReadonlyArray<StorageKey>): Effect.Effect<void, EngineWriteError> =>
+  store.database.write(
+    (batch) => {
+      for (const key of keys) CatalogTable.remove(batch, key)
+    },
+    { durability: "buffered" }
+  )
+
 /** Removes artifacts whose files nobody may reach any more. */
 const removeArtifacts = Effect.fnUntraced(function* (store: Store, keys: ReadonlyArray<ArtifactKey>) {
   const { disk, layout } = store
@@ -44,16 +54,14 @@ const removeArtifacts = Effect.fnUntraced(function* (store: Store, keys: Readonl
   })
   for (const key of keys) yield* ArtifactFiles.unlink(disk, layout, key)
   yield* ArtifactFiles.syncDirectories(disk, layout, keys)
-  yield* commit(store, (batch) => {
-    for (const key of keys) CatalogTable.remove(batch, key)
-  })
+  yield* forget(store, keys)
   for (const key of keys) store.demotedAt.delete(encodeKey(key))
 })
 
 const removeHot = Effect.fnUntraced(function* (store: Store, chunk: ChunkId) {
   yield* commit(store, (batch) => CatalogTable.put(batch, hotKey(chunk), "transient"))
   yield* store.hotEngine.destroy(Layout.hotPath(store.layout, chunk))
-  yield* commit(store, (batch) => CatalogTable.remove(batch, hotKey(chunk)))
+  yield* forget(store, [hotKey(chunk)])
 })
 
 /** See `Catalog.discardHot`. */

@@ -1,0 +1,133 @@
+/** What can be interrupted: the first start, freezing, rolling a key index, sweeping. */
+import type { CrashEnumerator } from "@icecore/packfile/testing"
+import { Effect } from "effect"
+import * as Catalog from "../../src/Catalog.ts"
+import { type ArtifactKey, artifactKinds, chunkKey, indexKey } from "../../src/format/CatalogKey.ts"
+import { ChunkId, WindowId } from "../../src/Geometry.ts"
+import { domain, geometry, type Store } from "../Harness.ts"
+import {
+  layout,
+  open,
+  recover,
+  require,
+  requireFrozen,
+  requireSettled,
+  storeLayer,
+  type Weakness,
+  writeFile,
+  writeWanted
+} from "./CrashHarness.ts"
+
+type Scenario<Acknowledgement> = CrashEnumerator.CrashScenario<Store, Acknowledgement>
+
+const start = (earliestSeq: number) =>
+  Catalog.make({ layout, geometry, domain, earliestSeq: { onFirstStart: Effect.succeed(earliestSeq) } })
+
+/** Pins are there, all, once a start returned; before, either none are or all. */
+export const firstStart = (weakness?: Weakness): Scenario<"pinned"> => ({
+  name: "first start",
+  layer: storeLayer(weakness),
+  scenario: (acknowledge) => Effect.andThen(start(7), acknowledge("pinned")),
+  recover: Effect.tap(start(9), (catalog) => catalog.sweep()),
+  check: Effect.fnUntraced(function* (acknowledged) {
+    const catalog = yield* start(11)
+    yield* requireSettled(catalog)
+    const { earliestSeq } = catalog.pins
+    yield* require(earliestSeq === 7 || (acknowledged.length === 0 && earliestSeq === 9), `pinned is ${earliestSeq}`)
+  })
+})
+
+const requireAll = (acknowledged: ReadonlyArray<ArtifactKey>) =>
+  Effect.gen(function* () {
+    const frozen = yield* Effect.flatMap(open, requireSettled)
+    for (const key of acknowledged) yield* requireFrozen(frozen, key)
+  })
+
+/** Several kinds of one chunk and one of another, one of them only after a try that failed half way. */
+export const freezing = (weakness?: Weakness): Scenario<ArtifactKey> => ({
+  name: "freezing chunks",
+  layer: storeLayer(weakness),
+  scenario: Effect.fnUntraced(function* (acknowledge) {
+    const catalog = yield* open
+    const half = (wanted: ReadonlyArray<Catalog.WantedArtifact>) =>
+      Effect.andThen(writeFile(wanted[0]!.files[0]!), Effect.fail("half way"))
+    yield* Effect.flip(catalog.writeChunk({ chunk: ChunkId(0), kinds: ["events"], produce: half }))
+    yield* catalog.writeChunk({ chunk: ChunkId(0), kinds: artifactKinds, produce: writeWanted })
+    for (const kind of artifactKinds) yield* acknowledge(chunkKey(ChunkId(0), kind))
+    yield* catalog.writeChunk({ chunk: ChunkId(1_000), kinds: ["entries"], produce: writeWanted })
+    yield* acknowledge(chunkKey(ChunkId(1_000), "entries"))
+  }),
+  recover,
+  check: requireAll
+})
+
+/** A start that finds what is left, and writes it again. */
+export const refreezing = (weakness?: Weakness): Scenario<ArtifactKey> => ({
+  ...freezing(weakness),
+  name: "freezing chunks again after a crash",
+  recover: Effect.gen(function* () {
+    const catalog = yield* open
+    yield* catalog.writeChunk({ chunk: ChunkId(0), kinds: artifactKinds, produce: writeWanted })
+    yield* catalog.sweep()
+  }),
+  check: (acknowledged) => requireAll([...acknowledged, ...artifactKinds.map((kind) => chunkKey(ChunkId(0), kind))])
+})
+
+const window = WindowId(1)
+const roll = (catalog: Catalog.Catalog, hi: number) =>
+  catalog.writeIndex({ window, lo: ChunkId(4), hi: ChunkId(hi), produce: writeFile })
+
+/** A coverage that grows to the end of its window, whose key runs go then. */
+export const rolling = (weakness?: Weakness): Scenario<number> => ({
+  name: "rolling a key index",
+  layer: storeLayer(weakness),
+  prepare: Effect.flatMap(open, (catalog) =>
+    Effect.forEach([4, 5, 6, 7], (chunk) =>
+      catalog.writeChunk({ chunk: ChunkId(chunk), kinds: ["keys"], produce: writeWanted })
+    )
+  ),
+  scenario: Effect.fnUntraced(function* (acknowledge) {
+    const catalog = yield* open
+    for (const hi of [4, 6, 7]) {
+      yield* roll(catalog, hi)
+      yield* acknowledge(hi)
+      yield* catalog.sweep()
+    }
+  }),
+  recover,
+  check: Effect.fnUntraced(function* (acknowledged) {
+    const frozen = yield* Effect.flatMap(open, requireSettled)
+    const his = [4, 6, 7].filter((hi) => frozen.has(JSON.stringify(indexKey(window, ChunkId(4), ChunkId(hi)))))
+    yield* require(his.length <= 1, `frozen are key indexes to ${his.join(" and ")}`)
+    const least = acknowledged.at(-1) ?? 0
+    yield* require((his[0] ?? 0) >= least, `the key index to ${least} is gone`)
+    for (const chunk of [4, 5, 6, 7]) yield* requireFrozen(frozen, chunkKey(ChunkId(chunk), "keys"), his[0] !== 7)
+  })
+})
+
+/** Removal of some artifacts beside others, in two rounds. */
+export const sweeping = (weakness?: Weakness): Scenario<number> => ({
+  name: "sweeping",
+  layer: storeLayer(weakness),
+  prepare: Effect.flatMap(open, (catalog) =>
+    Effect.forEach([0, 1, 2], (chunk) =>
+      catalog.writeChunk({ chunk: ChunkId(chunk), kinds: artifactKinds, produce: writeWanted })
+    )
+  ),
+  scenario: Effect.fnUntraced(function* (acknowledge) {
+    const catalog = yield* open
+    for (const chunk of [0, 1]) {
+      yield* catalog.demote(artifactKinds.map((kind) => chunkKey(ChunkId(chunk), kind)))
+      yield* acknowledge(chunk)
+      yield* catalog.sweep()
+    }
+  }),
+  recover,
+  check: Effect.fnUntraced(function* (acknowledged) {
+    const frozen = yield* Effect.flatMap(open, requireSettled)
+    for (const kind of artifactKinds) {
+      for (const chunk of acknowledged) yield* requireFrozen(frozen, chunkKey(ChunkId(chunk), kind), false)
+      yield* requireFrozen(frozen, chunkKey(ChunkId(2), kind))
+    }
+  })
+})
