@@ -19,7 +19,7 @@ import {
 
 type Scenario<Acknowledgement> = CrashEnumerator.CrashScenario<Store, Acknowledgement>
 
-const first = ChunkId(5)
+export const first: ChunkId = ChunkId(5)
 const second = ChunkId(6)
 
 const seeded = (by: string): OpenHot => ({
