@@ -1,1 +1,3 @@
-export {}
+/** For the tests of engine adapters: the conformance suite and the model test. */
+export { type ConformanceCase, type ConformanceOptions, engineConformance } from "./Conformance.ts"
+export type { EngineFaults } from "./conformance/Subject.ts"

@@ -1,0 +1,139 @@
+/** Snapshots and checkpoints. */
+import * as assert from "node:assert/strict"
+import { Effect, Exit, Scope, Stream } from "effect"
+import {
+  bytes,
+  type CaseDefinition,
+  define,
+  failure,
+  getText,
+  optionText,
+  putAll,
+  scanTexts,
+  session
+} from "./Subject.ts"
+
+export const viewCases: ReadonlyArray<CaseDefinition> = [
+  define("snapshot reads the same whatever is written afterwards", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        yield* putAll(database, "a", "1=old", "2=old", "3=old")
+        const snapshot = yield* database.snapshot
+        yield* database.write((batch) => {
+          batch.put("a", bytes("1"), bytes("new"))
+          batch.delete("a", bytes("2"))
+          batch.put("a", bytes("4"), bytes("new"))
+          batch.put("b", bytes("1"), bytes("new"))
+        })
+        yield* database.replace([{ keyspace: "a", range: { gte: bytes("3") }, rows: Stream.empty }])
+        for (let round = 0; round < 2; round++) {
+          assert.deepEqual(yield* scanTexts(snapshot, "a"), ["1=old", "2=old", "3=old"])
+          assert.deepEqual(yield* scanTexts(snapshot, "a", { reverse: true, limit: 1 }), ["3=old"])
+          assert.deepEqual(yield* scanTexts(snapshot, "b"), [])
+          assert.equal(yield* getText(snapshot, "a", "2"), "old")
+          assert.equal(yield* getText(snapshot, "a", "4"), undefined)
+          const values = yield* snapshot.getMany("a", ["4", "3", "1"].map(bytes))
+          assert.deepEqual(values.map(optionText), [undefined, "old", "old"])
+        }
+        assert.deepEqual(yield* scanTexts(database, "a"), ["1=new"])
+      })
+    )
+  ),
+  define("snapshot can be taken many times, each of its own moment", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        const snapshots = []
+        for (let index = 0; index < 100; index++) {
+          yield* database.write((batch) => batch.put("a", bytes("k"), bytes(`${index}`)), { durability: "buffered" })
+          snapshots.push(yield* database.snapshot)
+        }
+        for (const [index, snapshot] of snapshots.entries()) {
+          assert.equal(yield* getText(snapshot, "a", "k"), `${index}`)
+        }
+        for (let index = 0; index < 2_000; index++) {
+          assert.equal(yield* Effect.scoped(Effect.flatMap(database.snapshot, (it) => getText(it, "a", "k"))), "99")
+        }
+      })
+    )
+  ),
+  define("snapshot fails with EngineMisuse once its scope is closed, and the database goes on", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        yield* putAll(database, "a", "k=v")
+        const scope = yield* Scope.make()
+        const snapshot = yield* Scope.provide(database.snapshot, scope)
+        yield* Scope.close(scope, Exit.void)
+        yield* failure(snapshot.get("a", bytes("k")), "EngineMisuse")
+        yield* failure(snapshot.getMany("a", [bytes("k")]), "EngineMisuse")
+        yield* failure(Stream.runCollect(snapshot.scan("a")), "EngineMisuse")
+        yield* putAll(database, "a", "l=w")
+        assert.deepEqual(yield* scanTexts(database, "a"), ["k=v", "l=w"])
+      })
+    )
+  ),
+  define("checkpoint is a database with what was there when it was made", (subject) =>
+    Effect.gen(function* () {
+      const path = subject.path("copy")
+      yield* session(subject, (database) =>
+        Effect.gen(function* () {
+          yield* putAll(database, "a", ...Array.from({ length: 3_000 }, (_, index) => `${10_000 + index}=v`))
+          yield* database.write((batch) => batch.put("b", bytes("k"), bytes("buffered")), { durability: "buffered" })
+          yield* database.checkpoint(path)
+          yield* putAll(database, "b", "k=later")
+          yield* session(
+            subject,
+            (copy) =>
+              Effect.gen(function* () {
+                assert.equal((yield* scanTexts(copy, "a")).length, 3_000)
+                assert.deepEqual(yield* scanTexts(copy, "b"), ["k=buffered"])
+                yield* putAll(copy, "b", "k=copy")
+              }),
+            { path, mode: "existing" }
+          )
+          assert.equal(yield* getText(database, "b", "k"), "later")
+        })
+      )
+      yield* subject.engine.destroy(subject.path("db"))
+      assert.equal(yield* session(subject, (copy) => getText(copy, "b", "k"), { path, mode: "readOnly" }), "copy")
+    })
+  ),
+  define("checkpoint is one moment while writes go on", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        const writeBoth = (value: number) =>
+          database.write(
+            (batch) => {
+              batch.put("a", bytes("k"), bytes(`${value}`))
+              batch.put("b", bytes("k"), bytes(`${value}`))
+            },
+            { durability: "buffered" }
+          )
+        yield* writeBoth(0)
+        yield* Effect.all(
+          [
+            Effect.forEach(Array.from({ length: 200 }), (_, index) =>
+              Effect.andThen(writeBoth(index), Effect.yieldNow)
+            ),
+            database.checkpoint(subject.path("copy"))
+          ],
+          { concurrency: "unbounded" }
+        )
+        const copy = yield* subject.open({ path: subject.path("copy"), mode: "existing" })
+        assert.equal(yield* getText(copy, "a", "k"), yield* getText(copy, "b", "k"))
+      })
+    )
+  ),
+  define("checkpoint refuses a target that exists and leaves it as it is", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        const path = subject.path("copy")
+        yield* putAll(database, "a", "k=v")
+        yield* session(subject, (other) => putAll(other, "a", "k=other"), { path })
+        yield* failure(database.checkpoint(path), "EngineMisuse")
+        yield* failure(database.checkpoint(subject.path("db")), "EngineMisuse")
+        assert.equal(yield* session(subject, (other) => getText(other, "a", "k"), { path }), "other")
+        assert.equal(yield* getText(database, "a", "k"), "v")
+      })
+    )
+  )
+]
