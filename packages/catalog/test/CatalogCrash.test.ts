@@ -20,17 +20,22 @@ describe("Catalog", () => {
   )
   it.live(
     "Catalog.writeChunk keeps its invariants, whenever the power goes",
-    () => enumerate(Artifact.freezing(), 14_000),
+    () => enumerate(Artifact.freezing(), 18_000),
     120_000
   )
   it.live(
     "Catalog.writeChunk writes again what a crash left, whenever the power goes",
-    () => enumerate(Artifact.refreezing(), 8_000),
+    () => enumerate(Artifact.refreezing(), 10_000),
+    120_000
+  )
+  it.live(
+    "Catalog.writeChunk trusts no directory that it has not synced, whenever the power goes",
+    () => enumerate(Artifact.freezingAfterKill(), 2_000),
     120_000
   )
   it.live(
     "Catalog.writeIndex keeps one coverage, whenever the power goes",
-    () => enumerate(Artifact.rolling(), 8_000),
+    () => enumerate(Artifact.rolling(), 12_000),
     120_000
   )
   it.live(

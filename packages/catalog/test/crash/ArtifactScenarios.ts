@@ -1,9 +1,11 @@
 /** What can be interrupted: the first start, freezing, rolling a key index, sweeping. */
+import { Disk } from "@icecore/packfile"
 import type { CrashEnumerator } from "@icecore/packfile/testing"
 import { Effect } from "effect"
 import * as Catalog from "../../src/Catalog.ts"
 import { type ArtifactKey, artifactKinds, chunkKey, indexKey } from "../../src/format/CatalogKey.ts"
 import { ChunkId, WindowId } from "../../src/Geometry.ts"
+import * as Layout from "../../src/Layout.ts"
 import { domain, geometry, type Store } from "../Harness.ts"
 import {
   layout,
@@ -71,6 +73,23 @@ export const refreezing = (weakness?: Weakness): Scenario<ArtifactKey> => ({
     yield* catalog.sweep()
   }),
   check: (acknowledged) => requireAll([...acknowledged, ...artifactKinds.map((kind) => chunkKey(ChunkId(0), kind))])
+})
+
+/** A start that finds directories which a killed process made and did not live to sync. */
+export const freezingAfterKill = (weakness?: Weakness): Scenario<ArtifactKey> => ({
+  name: "freezing chunks in directories that a killed process made",
+  layer: storeLayer(weakness),
+  prepare: Effect.asVoid(open),
+  scenario: Effect.fnUntraced(function* (acknowledge) {
+    const disk = yield* Disk
+    const key = chunkKey(ChunkId(3), "entries")
+    yield* disk.makeDirectory(Layout.directoryOf(layout, key))
+    const catalog = yield* open
+    yield* catalog.writeChunk({ chunk: key.chunk, kinds: [key.kind], produce: writeWanted })
+    yield* acknowledge(key)
+  }),
+  recover,
+  check: requireAll
 })
 
 const window = WindowId(1)
