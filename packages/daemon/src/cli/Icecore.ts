@@ -4,8 +4,12 @@
 import { Command } from "effect/cli"
 import type { CliCommand } from "./CliServices.ts"
 import { configCommand } from "./commands/ConfigCommand.ts"
+import { getCommand } from "./commands/GetCommand.ts"
+import { ingestCommand } from "./commands/IngestCommand.ts"
+import { runCommand } from "./commands/RunCommand.ts"
+import { statusCommand } from "./commands/StatusCommand.ts"
 
 export const icecore: CliCommand<"icecore"> = Command.make("icecore").pipe(
   Command.withDescription("Keep the full history of a sequenced log and answer for any part of it"),
-  Command.withSubcommands([configCommand])
+  Command.withSubcommands([runCommand, ingestCommand, getCommand, statusCommand, configCommand])
 )

@@ -43,6 +43,8 @@ export interface Config {
     readonly token: Option.Option<string>
     readonly insecure: boolean
     readonly maxConnections: number
+    readonly maxRequests: number
+    readonly maxPages: number
     readonly maxBody: number
     readonly maxHeaders: number
     readonly maxResponse: number
@@ -116,7 +118,7 @@ const settings: Settings = {
     batch: setting(Kind.integer(1, 100_000), 1, "Entries in a synced commit"),
     maxUnfrozen: setting(
       Kind.integer(1, 10_000),
-      8,
+      16,
       "Complete chunks that may wait to be frozen before ingestion waits for them"
     )
   },
@@ -125,6 +127,12 @@ const settings: Settings = {
     token: setting(Kind.optional(Kind.text("a token")), Option.none(), "Bearer token that every request must carry"),
     insecure: setting(Kind.boolean, false, "Allow a non-loopback address without a token"),
     maxConnections: setting(Kind.integer(1, 100_000), 512, "Connections open at once"),
+    maxRequests: setting(Kind.integer(1, 100_000), 256, "Requests in work at once"),
+    maxPages: setting(
+      Kind.integer(1, 10_000),
+      32,
+      "Pages of entries in work at once, each up to max_response in memory"
+    ),
     maxBody: setting(Kind.byteSize(0, gibibyte), 2 ** 20, "Largest request body"),
     maxHeaders: setting(Kind.byteSize(1_024, 2 ** 20), 16 * 2 ** 10, "Largest request head"),
     maxResponse: setting(Kind.byteSize(1_024, gibibyte), 8 * 2 ** 20, "Largest page of entries"),

@@ -2,9 +2,10 @@
  * `icecore config check`: reads the configuration as every other command does and prints what comes of it.
  */
 import { Effect, Option } from "effect"
-import { Command, Flag } from "effect/cli"
+import { Command } from "effect/cli"
 import * as Config from "../../config/Config.ts"
 import type { CliCommand } from "../CliServices.ts"
+import { jsonFlag } from "../CommonFlags.ts"
 import { configFlags, loadConfig } from "../ConfigFlags.ts"
 import * as Output from "../Output.ts"
 
@@ -12,7 +13,7 @@ const check = Command.make(
   "check",
   {
     ...configFlags,
-    json: Flag.Boolean("json").pipe(Flag.withDescription("Print JSON"), Flag.withDefault(false))
+    json: jsonFlag
   },
   Effect.fnUntraced(function* (input) {
     const { config, file } = yield* loadConfig(input)

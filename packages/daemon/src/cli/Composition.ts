@@ -1,0 +1,101 @@
+/**
+ * From a configuration to running parts: the one place where ports meet their live layers.
+ */
+import { HotEngine } from "@icecore/catalog"
+import { ZstdLive } from "@icecore/codec"
+import type { Engine } from "@icecore/engine"
+import type { Disk } from "@icecore/packfile"
+import { LiveDisk } from "@icecore/packfile/live"
+import { Effect, Layer, Logger, Option, References, type Stdio } from "effect"
+import type { Config } from "../config/Config.ts"
+import type { Domain } from "../Domain.ts"
+import * as NdjsonDomain from "../domain/NdjsonDomain.ts"
+import type { History } from "../History.ts"
+import { type ServeOptions, defaults as serveDefaults } from "../http/ServeOptions.ts"
+import type { Source } from "../Source.ts"
+import * as Store from "../Store.ts"
+import * as DemoSource from "../source/DemoSource.ts"
+import * as NdjsonSource from "../source/NdjsonSource.ts"
+
+/** Loaded when it is named, so that nobody needs the library of an engine that is not used. */
+const engineLayer = (name: Config["engine"]["hot"]): Layer.Layer<Engine, never, Disk> =>
+  Layer.unwrap(
+    Effect.promise(async () =>
+      name === "sqlite" ? (await import("@icecore/engine/sqlite")).layer : (await import("@icecore/engine/lmdb")).layer
+    )
+  )
+
+/** The log's own options of an open store. */
+export const storeOptions = (config: Config, mode: "readWrite" | "readOnly"): Store.StoreOptions => {
+  const { dataDir, catalogDir, hotDir, entriesDir } = config.storage
+  return {
+    dataDir,
+    ...Option.match(catalogDir, { onNone: () => ({}), onSome: (path) => ({ catalogDir: path }) }),
+    ...Option.match(hotDir, { onNone: () => ({}), onSome: (path) => ({ hotDir: path }) }),
+    ...Option.match(entriesDir, { onNone: () => ({}), onSome: (path) => ({ entriesDir: path }) }),
+    geometry: config.geometry,
+    entriesPerCommit: config.ingest.batch,
+    maxUnfrozenChunks: config.ingest.maxUnfrozen,
+    mode
+  }
+}
+
+/** The store that the configuration describes, with its domain and its disk. */
+export const storeLayer = (
+  config: Config,
+  mode: "readWrite" | "readOnly"
+): Layer.Layer<Store.Store | History | Domain | Disk, Store.StoreOpenError> => {
+  const hotEngine = HotEngine.layer.pipe(Layer.provide(engineLayer(config.engine.hot)))
+  const services = Layer.mergeAll(engineLayer(config.engine.catalog), hotEngine, ZstdLive.layer, NdjsonDomain.layer)
+  return Store.layer(storeOptions(config, mode)).pipe(Layer.provideMerge(services), Layer.provideMerge(LiveDisk.layer))
+}
+
+/** The source that the configuration names; bounded when `follow` is false. */
+export const makeSource = (
+  config: Config,
+  options: { readonly follow: boolean; readonly ratePerSecond?: number; readonly count?: number }
+): Effect.Effect<Source, never, Disk | Stdio.Stdio> => {
+  const { firstSeq } = config.geometry
+  return config.source.kind === "demo"
+    ? Effect.succeed(
+        DemoSource.make({
+          firstSeq,
+          ...(options.ratePerSecond === undefined ? {} : { ratePerSecond: options.ratePerSecond }),
+          ...(options.count === undefined ? {} : { count: options.count })
+        })
+      )
+    : NdjsonSource.make({
+        path: config.source.path,
+        firstSeq,
+        follow: options.follow,
+        lineLimitBytes: config.source.maxLine,
+        onGap: config.source.onGap
+      })
+}
+
+/** The bounds of the HTTP service that the configuration sets. */
+export const serveOptions = ({ serve }: Config): ServeOptions => ({
+  ...serveDefaults,
+  host: serve.address.host,
+  port: serve.address.port,
+  token: serve.token,
+  insecure: serve.insecure,
+  maxConnections: serve.maxConnections,
+  maxRequests: serve.maxRequests,
+  maxPages: serve.maxPages,
+  maxBodyBytes: serve.maxBody,
+  maxHeaderBytes: serve.maxHeaders,
+  maxResponseBytes: serve.maxResponse,
+  maxRows: serve.maxRows,
+  deadlineMillis: serve.deadline
+})
+
+const levels = { debug: "Debug", info: "Info", warn: "Warn", error: "Error" } as const
+
+/** Logs on standard error, so that standard output stays with the answers. */
+export const loggerLayer = ({ logging }: Config): Layer.Layer<never> =>
+  Layer.mergeAll(
+    Logger.layer([logging.format === "json" ? Logger.consoleJson : Logger.consolePretty()]),
+    Layer.succeed(Logger.LogToStderr, true),
+    Layer.succeed(References.MinimumLogLevel, levels[logging.level])
+  )

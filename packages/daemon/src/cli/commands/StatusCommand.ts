@@ -1,0 +1,33 @@
+/**
+ * `icecore status`: what is served and how things are.
+ */
+import { Effect, Predicate } from "effect"
+import { Command } from "effect/cli"
+import { History } from "../../History.ts"
+import { statusBody } from "../../http/Routes.ts"
+import type { CliCommand } from "../CliServices.ts"
+import { jsonFlag } from "../CommonFlags.ts"
+import { configFlags, loadConfig } from "../ConfigFlags.ts"
+import * as Output from "../Output.ts"
+import { read } from "../Reading.ts"
+import * as Remote from "../Remote.ts"
+
+export const statusCommand: CliCommand<"status"> = Command.make(
+  "status",
+  { ...configFlags, json: jsonFlag },
+  Effect.fnUntraced(function* (input) {
+    const { config } = yield* loadConfig(input)
+    const print = (from: string) => (body: unknown) =>
+      input.json ? Output.writeJson(body) : Output.writeLine(Output.pairs([["read from", from], ...rowsOf(body)]))
+    const local = Effect.flatMap(History, (history) =>
+      Effect.flatMap(history.status, (status) => print(config.storage.dataDir)(statusBody(status)))
+    )
+    yield* read(config, local, Effect.flatMap(Remote.status(config), print(Remote.urlOf(config))))
+  })
+).pipe(Command.withDescription("Print what is served and how things are; asks the daemon when it holds the store"))
+
+/** The body, flattened to dotted names. */
+const rowsOf = (body: unknown, prefix = ""): ReadonlyArray<readonly [string, string]> =>
+  Predicate.isObject(body)
+    ? Object.entries(body).flatMap(([name, value]) => rowsOf(value, prefix === "" ? name : `${prefix}.${name}`))
+    : [[prefix, body === null ? "none" : String(body)]]
