@@ -1,0 +1,15 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Option } from "effect"
+import * as NdjsonDomain from "../../src/domain/NdjsonDomain.ts"
+
+describe("NdjsonDomain", () => {
+  it("refusal names the first line feed, and nothing else is refused", () => {
+    const { refusal } = NdjsonDomain.make()
+    assert.deepStrictEqual(
+      refusal(Uint8Array.from([1, 10, 10])),
+      Option.some("byte 1 is a line feed, an entry is one line without it")
+    )
+    for (const entry of [[], [13], [0, 255, 0xc0], [0xef, 0xbb, 0xbf]])
+      assert.isTrue(Option.isNone(refusal(Uint8Array.from(entry))))
+  })
+})

@@ -1,0 +1,331 @@
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync
+} from "node:fs"
+import { join } from "node:path"
+import { gzipSync } from "node:zlib"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { follow, layer, temporaryDirectory } from "../support/SourceHarness.ts"
+
+/** `log`, in a directory of its own. */
+const logPath = Effect.map(temporaryDirectory, (directory) => join(directory, "log"))
+
+/** Follows `path`, takes `count` entries and stops: a daemon that ran and went away. */
+const ingest = (path: string, count: number, from = 0) =>
+  Effect.gen(function* () {
+    const tail = yield* follow({ path }, { from })
+    yield* tail.next(count)
+    yield* tail.stop
+    return tail.position()
+  })
+
+describe("NdjsonSource following a file", () => {
+  it.effect("entries come as lines are completed, and a line without its end waits", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "a\nb")
+      const tail = yield* follow({ path }, { from: 0 })
+      assert.deepStrictEqual(yield* tail.next(1), ["a"])
+      yield* tail.expectNothing
+      appendFileSync(path, "b\n\nc\n")
+      assert.deepStrictEqual(yield* tail.next(3), ["bb", "", "c"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries waits for a file that is not there yet, in a directory that is not there yet", () =>
+    Effect.gen(function* () {
+      const path = join(yield* temporaryDirectory, "later", "log")
+      const tail = yield* follow({ path }, { from: 5 })
+      yield* tail.expectNothing
+      mkdirSync(join(path, ".."))
+      writeFileSync(path, "0\n1\n2\n3\n4\n5\n")
+      assert.deepStrictEqual(yield* tail.next(1), ["5"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect(
+    "entries goes on over a rename, with what is written to the old file meanwhile and its last open line",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* logPath
+        writeFileSync(path, "a\n")
+        const tail = yield* follow({ path }, { from: 0 })
+        yield* tail.next(1)
+        renameSync(path, `${path}.1`)
+        appendFileSync(`${path}.1`, "b\nopen")
+        yield* tail.next(1)
+        yield* tail.expectNothing
+        writeFileSync(path, "c\n")
+        assert.deepStrictEqual(yield* tail.next(2), ["open", "c"])
+      }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries reads every generation when two rotations happen between two looks", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "a\n")
+      const tail = yield* follow({ path }, { from: 0 })
+      yield* tail.next(1)
+      appendFileSync(path, "b\n")
+      renameSync(path, `${path}.2`)
+      writeFileSync(`${path}.1`, "c\n")
+      writeFileSync(path, "d\n")
+      assert.deepStrictEqual(yield* tail.next(3), ["b", "c", "d"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries goes on with the new file when the old one was removed", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(`${path}.1`, "older\n")
+      writeFileSync(path, "a\n")
+      const tail = yield* follow({ path }, { from: 0 })
+      yield* tail.next(1)
+      rmSync(path)
+      writeFileSync(path, "b\nc\n")
+      assert.deepStrictEqual(yield* tail.next(2), ["b", "c"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries goes on behind the last line when an editor replaced the file by a longer copy", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "a\nb\n")
+      const tail = yield* follow({ path }, { from: 0 })
+      yield* tail.next(2)
+      writeFileSync(`${path}~`, "a\nb\nc\n")
+      renameSync(`${path}~`, path)
+      assert.deepStrictEqual(yield* tail.next(1), ["c"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries finishes the copy that copytruncate made before the truncated file", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "first\nsecond\n")
+      const tail = yield* follow({ path }, { from: 0 })
+      yield* tail.next(2)
+      appendFileSync(path, "third\n")
+      copyFileSync(path, `${path}.1`)
+      truncateSync(path)
+      appendFileSync(path, "4\n")
+      assert.deepStrictEqual(yield* tail.next(2), ["third", "4"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries fails with SourceTruncated when nothing holds the rest of a truncated file", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "first\nsecond\n")
+      const tail = yield* follow({ path }, { from: 0 })
+      yield* tail.next(2)
+      writeFileSync(path, "new\n")
+      const error = yield* tail.failure
+      assert.strictEqual(error._tag, "SourceTruncated")
+      assert.include(error.message, path)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries takes the lines of a truncated file for new ones when gaps are accepted", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "first\nsecond\nopen")
+      const tail = yield* follow({ path, onGap: "continue" }, { from: 0 })
+      yield* tail.next(2)
+      writeFileSync(path, "new\n")
+      assert.deepStrictEqual(yield* tail.next(1), ["new"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries fails with SourceChanged when a file was rewritten under it", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "first\nsecond\n")
+      const tail = yield* follow({ path }, { from: 0 })
+      yield* tail.next(2)
+      writeFileSync(path, "first\nSECOND\nthird\n")
+      const error = yield* tail.failure
+      assert.strictEqual(error._tag, "SourceChanged")
+      assert.include(error.message, "line 2")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries fails with LineTooLong after the lines before it", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "ok\nlong")
+      const tail = yield* follow({ path, lineLimitBytes: 6 }, { from: 0 })
+      yield* tail.next(1)
+      appendFileSync(path, "er and longer")
+      const error = yield* tail.failure
+      assert.strictEqual(error.message, `Cannot read ${path}: line 2 is longer than 6 bytes`)
+    }).pipe(Effect.provide(layer))
+  )
+})
+
+describe("NdjsonSource resuming a followed file", () => {
+  it.effect(
+    "entries finds the file that was rotated twice meanwhile, finishes it, and reads the newer ones in order",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* logPath
+        writeFileSync(path, "a\nb\n")
+        const resume = yield* ingest(path, 2)
+        appendFileSync(path, "c\n")
+        renameSync(path, `${path}.2`)
+        writeFileSync(`${path}.1`, "d\n")
+        writeFileSync(path, "e\n")
+        const tail = yield* follow({ path }, { from: 2, resume })
+        assert.deepStrictEqual(yield* tail.next(3), ["c", "d", "e"])
+        appendFileSync(path, "f\n")
+        assert.deepStrictEqual(yield* tail.next(1), ["f"])
+      }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries finds a rotated file that was compressed meanwhile by its content", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "a\nb\n")
+      const resume = yield* ingest(path, 2)
+      appendFileSync(path, "c\n")
+      writeFileSync(`${path}.2.gz`, gzipSync(readFileSync(path)))
+      rmSync(path)
+      writeFileSync(`${path}.1`, "d\n")
+      writeFileSync(path, "e\n")
+      const tail = yield* follow({ path }, { from: 2, resume })
+      assert.deepStrictEqual(yield* tail.next(3), ["c", "d", "e"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries goes on in a restored copy of the file, whose identity is another", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "a\nb\n")
+      const resume = yield* ingest(path, 2)
+      copyFileSync(path, `${path}~`)
+      rmSync(path)
+      renameSync(`${path}~`, path)
+      appendFileSync(path, "c\n")
+      const tail = yield* follow({ path }, { from: 2, resume })
+      assert.deepStrictEqual(yield* tail.next(1), ["c"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries fails with SourceMissing when the rotated file is gone, unless gaps are accepted", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "some line\nanother\n")
+      const resume = yield* ingest(path, 2)
+      // Kept open by another name, so that the new file cannot get the same inode.
+      renameSync(path, `${path}~`)
+      writeFileSync(path, "new\n")
+      const strict = yield* follow({ path }, { from: 2, resume })
+      const error = yield* strict.failure
+      assert.strictEqual(error._tag, "SourceMissing")
+      assert.include(error.message, "line 2")
+      const lenient = yield* follow({ path, onGap: "continue" }, { from: 2, resume })
+      assert.deepStrictEqual(yield* lenient.next(1), ["new"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries fails with SourceChanged when an ingested line was edited", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "first\nsecond\n")
+      const resume = yield* ingest(path, 2)
+      writeFileSync(path, "first\nSECOND\n")
+      const tail = yield* follow({ path }, { from: 2, resume })
+      const error = yield* tail.failure
+      assert.strictEqual(error._tag, "SourceChanged")
+      assert.include(error.message, `${path}: line 2`)
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect(
+    "entries finishes the copy of a file that was copied and truncated meanwhile, and has grown past its old size",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* logPath
+        writeFileSync(path, "first\nsecond\n")
+        const resume = yield* ingest(path, 2)
+        appendFileSync(path, "third\n")
+        copyFileSync(path, `${path}.1`)
+        truncateSync(path)
+        appendFileSync(path, "4th line\n5th line\n6th line\n")
+        const tail = yield* follow({ path }, { from: 2, resume })
+        assert.deepStrictEqual(yield* tail.next(4), ["third", "4th line", "5th line", "6th line"])
+      }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries passes over what lies between the position and from", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "a\nb\n")
+      const resume = yield* ingest(path, 1)
+      renameSync(path, `${path}.1`)
+      writeFileSync(path, "c\nd\ne\n")
+      const tail = yield* follow({ path }, { from: 3, resume })
+      assert.deepStrictEqual(yield* tail.next(2), ["d", "e"])
+    }).pipe(Effect.provide(layer))
+  )
+})
+
+describe("NdjsonSource following a directory", () => {
+  it.effect("entries reads files in name order, and new ones as they appear", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      const tail = yield* follow({ path }, { from: 0 })
+      yield* tail.expectNothing
+      writeFileSync(join(path, "2.log"), "a\n")
+      assert.deepStrictEqual(yield* tail.next(1), ["a"])
+      appendFileSync(join(path, "2.log"), "b\nopen")
+      assert.deepStrictEqual(yield* tail.next(1), ["b"])
+      writeFileSync(join(path, "3.log"), "c\n")
+      assert.deepStrictEqual(yield* tail.next(2), ["open", "c"])
+      const resume = tail.position()
+      yield* tail.stop
+      writeFileSync(join(path, "4.log.gz"), gzipSync("d\n"))
+      rmSync(join(path, "2.log"))
+      const again = yield* follow({ path }, { from: 4, resume })
+      assert.deepStrictEqual(yield* again.next(1), ["d"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries does not read a finished file again once it is compressed", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      writeFileSync(join(path, "1.log"), "a\n")
+      const tail = yield* follow({ path }, { from: 0 })
+      yield* tail.next(1)
+      const resume = tail.position()
+      writeFileSync(join(path, "1.log.gz"), gzipSync("a\n"))
+      rmSync(join(path, "1.log"))
+      yield* tail.expectNothing
+      yield* tail.stop
+      const again = yield* follow({ path }, { from: 1, resume })
+      yield* again.expectNothing
+      writeFileSync(join(path, "2.log"), "b\n")
+      assert.deepStrictEqual(yield* again.next(1), ["b"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries fails with SourceOutOfOrder when a file appears before the current one", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      writeFileSync(join(path, "2.log"), "a\n")
+      const tail = yield* follow({ path }, { from: 0 })
+      yield* tail.next(1)
+      writeFileSync(join(path, "1.log"), "early\n")
+      const error = yield* tail.failure
+      assert.strictEqual(error._tag, "SourceOutOfOrder")
+      assert.include(error.message, "1.log")
+    }).pipe(Effect.provide(layer))
+  )
+})
