@@ -1,7 +1,7 @@
 /** The world that catalog scenarios run in: a simulated disk and a memory engine that lose power together. */
 import { Engine } from "@icecore/engine"
 import * as MemoryEngine from "@icecore/engine/memory"
-import { Disk } from "@icecore/packfile"
+import { Disk, type DiskError } from "@icecore/packfile"
 import { type CrashWorld, SimulatedDisk } from "@icecore/packfile/testing"
 import { Data, Effect, Layer, Option, type Scope, Stream } from "effect"
 import * as Audit from "../../src/Audit.ts"
@@ -67,7 +67,7 @@ const contentsOf = (path: string): ReadonlyArray<Uint8Array> =>
   })
 
 /** Writes a file as an artifact writer does: created, in pieces, its bytes synced. */
-export const writeFile = (path: string): Effect.Effect<void, Error, Disk> =>
+export const writeFile = (path: string): Effect.Effect<void, DiskError, Disk> =>
   Effect.scoped(
     Effect.gen(function* () {
       const disk = yield* Disk
@@ -81,7 +81,7 @@ export const writeFile = (path: string): Effect.Effect<void, Error, Disk> =>
     })
   )
 
-export const writeWanted = (wanted: ReadonlyArray<Catalog.WantedArtifact>): Effect.Effect<void, Error, Disk> =>
+export const writeWanted = (wanted: ReadonlyArray<Catalog.WantedArtifact>): Effect.Effect<void, DiskError, Disk> =>
   Effect.forEach(
     wanted.flatMap((artifact) => artifact.files),
     writeFile,
