@@ -17,6 +17,7 @@ import {
   type EngineReadError,
   type EngineWriteError,
   type KeyspaceStats,
+  maxKeySizeBytes,
   type Reader,
   type Replacement,
   type Row,
@@ -100,6 +101,19 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
       }
       return attempt(() => read(index), readFault)
     })
+
+  /** PERF: {@link reading} for the most frequent call, without its closures: a third of the time of a warm get. */
+  const get = (keyspace: string, key: Uint8Array): Effect.Effect<Option.Option<Uint8Array>, EngineReadError> => {
+    const index = indexes.get(keyspace)
+    if (closed || index === undefined || key.length === 0 || key.length > maxKeySizeBytes) {
+      return reading(keyspace, [key], never, Option.none)
+    }
+    try {
+      return Effect.succeed(Option.fromUndefinedOr(store.get(index, key)))
+    } catch (cause) {
+      return Effect.fail(readFault(cause))
+    }
+  }
 
   const openReader = (): StoreReader => {
     const reader = store.openReader()
@@ -302,7 +316,7 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
   const database: Database = {
     path,
     keyspaces,
-    get: (keyspace, key) => reading(keyspace, [key], never, (index) => Option.fromUndefinedOr(store.get(index, key))),
+    get: (keyspace, key) => Effect.suspend(() => get(keyspace, key)),
     getMany,
     scan: (keyspace, scan = {}) => scanWith(scopedReader, never, keyspace, scan),
     write: (build, { durability = "synced" } = {}) => lock.withLock(write(build, durability)),
