@@ -148,7 +148,19 @@ export type PackWriteError =
 export type PackOpenError = PackCorrupt | PackLimitExceeded | PackOptionInvalid | DiskError
 
 /** What reading items can fail with. */
-export type PackReadError = PackCorrupt | PackLimitExceeded | PackPositionOutOfRange | PackPositionsUnsorted | DiskError
+export type PackReadError =
+  | PackCorrupt
+  | PackLimitExceeded
+  | PackPositionOutOfRange
+  | PackPositionsUnsorted
+  | PackOptionInvalid
+  | DiskError
 
 /** What verifying can fail with. */
-export type PackVerifyError = PackCorrupt | PackLimitExceeded | PackContentHashMismatch | PackExtractFailed | DiskError
+export type PackVerifyError =
+  | PackCorrupt
+  | PackLimitExceeded
+  | PackContentHashMismatch
+  | PackExtractFailed
+  | PackOptionInvalid
+  | DiskError

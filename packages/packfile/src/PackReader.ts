@@ -1,12 +1,29 @@
 /** Reads a packfile: one read opens it, one read fetches any item. */
-import type { Effect, Option, Stream } from "effect"
+import { Effect, Option, Stream } from "effect"
+import type { ByteSource } from "./ByteSource.ts"
+import * as OffsetIndex from "./format/OffsetIndex.ts"
 import type { Trailer } from "./format/Trailer.ts"
-import type { PackReadError, PackVerifyError } from "./PackError.ts"
-import type { Extract } from "./PackWriter.ts"
+import type { Extract } from "./internal/ContentHash.ts"
+import * as PackOpening from "./internal/PackOpening.ts"
+import * as PackVerification from "./internal/PackVerification.ts"
+import * as RecordStream from "./internal/RecordStream.ts"
+import * as StoredRecord from "./internal/StoredRecord.ts"
+import * as ReadSelection from "./kernel/ReadSelection.ts"
+import {
+  type PackOpenError,
+  PackOptionInvalid,
+  PackPositionOutOfRange,
+  PackPositionsUnsorted,
+  type PackReadError,
+  type PackVerifyError
+} from "./PackError.ts"
 import type { RecordEncoding } from "./RecordEncoding.ts"
 
 /** Decoded bytes of one record that are accepted when the caller says nothing: 64 MiB. */
 export const defaultMaxRecordSizeBytes: number = 64 * 1024 * 1024
+
+/** Bytes of app data that are accepted when the caller says nothing: 64 MiB. */
+export const defaultMaxAppDataSizeBytes: number = 64 * 1024 * 1024
 
 /** Bytes of offset index that are accepted when the caller says nothing: 64 MiB. */
 export const defaultMaxIndexSizeBytes: number = 64 * 1024 * 1024
@@ -16,11 +33,14 @@ export interface PackReaderOptions {
   readonly encoding?: RecordEncoding
   /** The writer's `contentHashExtract`. Only {@link PackReader.verify} uses it. */
   readonly extract?: Extract
-  /** Inclusive bound on the decoded size of a record. Default {@link defaultMaxRecordSizeBytes}. */
+  /**
+   * Inclusive bound on the decoded size of a record, and on four bytes for each of its items; as stored it may take twice that.
+   * Default {@link defaultMaxRecordSizeBytes}.
+   */
   readonly maxRecordSizeBytes?: number
   /** Inclusive bound on the offset index, which is kept in memory. Default {@link defaultMaxIndexSizeBytes}. */
   readonly maxIndexSizeBytes?: number
-  /** Inclusive bound on the app data, which is kept in memory. Default 64 MiB. */
+  /** Inclusive bound on the app data, which is kept in memory. Default {@link defaultMaxAppDataSizeBytes}. */
   readonly maxAppDataSizeBytes?: number
 }
 
@@ -70,3 +90,116 @@ export interface PackReader {
   /** Where the record with this index lies; none past the last. For inspection. */
   readonly record: (recordIndex: number) => Option.Option<RecordLocation>
 }
+
+const defaultConcurrency = 2
+const maxConcurrency = 1024
+
+/** Reads the end of the source, 256 KiB, and checks all that is there; a larger index or app data costs one more read. */
+export const open: (source: ByteSource, options?: PackReaderOptions) => Effect.Effect<PackReader, PackOpenError> =
+  Effect.fn("PackReader.open")(function* (source: ByteSource, options: PackReaderOptions = {}) {
+    const limits: PackOpening.OpenLimits = {
+      maxRecordSizeBytes: options.maxRecordSizeBytes ?? defaultMaxRecordSizeBytes,
+      maxIndexSizeBytes: options.maxIndexSizeBytes ?? defaultMaxIndexSizeBytes,
+      maxAppDataSizeBytes: options.maxAppDataSizeBytes ?? defaultMaxAppDataSizeBytes
+    }
+    for (const [option, actual] of Object.entries(limits)) {
+      if (!Number.isSafeInteger(actual) || actual < 0) {
+        return yield* optionInvalid(source.path, option, actual, 0, Number.MAX_SAFE_INTEGER)
+      }
+    }
+    const pack = yield* PackOpening.open(source, limits, options.encoding)
+    return makeReader(pack, options.extract)
+  })
+
+const makeReader = (pack: PackOpening.OpenPack, extract: Extract | undefined): PackReader => {
+  const { source, trailer, index, appData } = pack
+  const { path } = source
+  const itemCount = trailer.totalItems
+
+  const outOfRange = (position: number): PackPositionOutOfRange =>
+    new PackPositionOutOfRange({ path, position, itemCount })
+
+  const isWithin = (position: number): boolean => Number.isInteger(position) && position >= 0 && position < itemCount
+
+  const read = (position: number): Effect.Effect<Uint8Array, PackReadError> =>
+    isWithin(position) ? StoredRecord.readItem(pack, position) : Effect.fail(outOfRange(position))
+
+  const readMany: PackReader["readMany"] = (positions, options) => {
+    let previous = -1
+    for (const position of positions) {
+      if (!isWithin(position)) return Stream.fail(outOfRange(position))
+      if (position <= previous) return Stream.fail(new PackPositionsUnsorted({ path, previous, position }))
+      previous = position
+    }
+    return withConcurrency(path, options, (concurrency) =>
+      RecordStream.items(pack, ReadSelection.ofPositions(positions), { concurrency, copy: true })
+    )
+  }
+
+  const range: PackReader["range"] = (start, count, options) => {
+    if (count === 0 && (start === itemCount || isWithin(start))) return Stream.empty
+    if (!isWithin(start)) return Stream.fail(outOfRange(start))
+    if (!Number.isInteger(count) || count < 0 || count > itemCount - start)
+      return Stream.fail(outOfRange(start + count))
+    return withConcurrency(path, options, (concurrency) =>
+      RecordStream.items(pack, ReadSelection.ofRange(start, count), { concurrency, copy: false })
+    )
+  }
+
+  const verify = Effect.fn("PackReader.verify")(
+    (options?: ReadOptions): Effect.Effect<void, PackVerifyError> =>
+      Effect.flatMap(checkedConcurrency(path, options), (concurrency) =>
+        PackVerification.verify(pack, extract, concurrency)
+      )
+  )
+
+  const record = (recordIndex: number): Option.Option<RecordLocation> => {
+    if (!Number.isInteger(recordIndex) || recordIndex < 0 || recordIndex >= trailer.recordCount) return Option.none()
+    return Option.some({
+      recordIndex,
+      offsetBytes: OffsetIndex.offsetOf(index, recordIndex),
+      sizeBytes: OffsetIndex.sizeOf(index, recordIndex),
+      firstPosition: recordIndex * trailer.itemsPerRecord,
+      itemCount: StoredRecord.itemCountOf(trailer, recordIndex)
+    })
+  }
+
+  return {
+    path,
+    sizeBytes: source.sizeBytes,
+    trailer,
+    itemCount,
+    recordCount: trailer.recordCount,
+    contentHash: Option.fromUndefinedOr(trailer.contentHash),
+    appData,
+    read,
+    readMany,
+    range,
+    verify,
+    record
+  }
+}
+
+const optionInvalid = (
+  path: string,
+  option: string,
+  actual: number,
+  minimum: number,
+  maximum: number
+): PackOptionInvalid => new PackOptionInvalid({ path, option, actual, minimum, maximum })
+
+const checkedConcurrency = (
+  path: string,
+  options: ReadOptions | undefined
+): Effect.Effect<number, PackOptionInvalid> => {
+  const concurrency = options?.concurrency ?? defaultConcurrency
+  return Number.isInteger(concurrency) && concurrency >= 1 && concurrency <= maxConcurrency
+    ? Effect.succeed(concurrency)
+    : Effect.fail(optionInvalid(path, "concurrency", concurrency, 1, maxConcurrency))
+}
+
+const withConcurrency = <A>(
+  path: string,
+  options: ReadOptions | undefined,
+  stream: (concurrency: number) => Stream.Stream<A, PackReadError>
+): Stream.Stream<A, PackReadError> => Stream.unwrap(Effect.map(checkedConcurrency(path, options), stream))

@@ -1,10 +1,27 @@
-/** Writes a packfile: items in, in order, one immutable file out. */
-import type { Effect, Option } from "effect"
-import type { PackWriteError } from "./PackError.ts"
+/**
+ * Writes a packfile: items in, in order, one immutable file out.
+ *
+ * What {@link PackWriter.finish} does, in this order; `|` is a barrier, before which everything has completed:
+ *
+ * 1. writes the records that are left, the offset index, the app data and the trailer |
+ * 2. syncs the file |
+ * 3. renames it over the path (only with `overwrite`) |
+ * 4. syncs the directory |
+ *
+ * Without `overwrite` a crash before the end leaves no file, or one that does not open, or the whole one; with it the old file
+ * or the whole new one.
+ */
+import { availableParallelism } from "node:os"
+import { Effect, type Option, Result, type Scope } from "effect"
+import { Disk } from "./Disk.ts"
+import { maxUint32 } from "./format/Trailer.ts"
+import type { Extract } from "./internal/ContentHash.ts"
+import * as PackDestination from "./internal/PackDestination.ts"
+import * as WritePipeline from "./internal/WritePipeline.ts"
+import { PackOptionInvalid, type PackWriteError } from "./PackError.ts"
 import type { RecordEncoding } from "./RecordEncoding.ts"
 
-/** Gives the bytes that stand for an item in the content hash. Must not change the item nor keep it. */
-export type Extract = (item: Uint8Array) => Uint8Array
+export type { Extract } from "./internal/ContentHash.ts"
 
 export interface PackWriterOptions {
   /** Items stored and compressed together, 1 to 2^32 − 1. Default 128. */
@@ -55,4 +72,54 @@ export interface PackWriter {
   readonly appendAll: (items: Iterable<Uint8Array>) => Effect.Effect<void, PackWriteError>
   /** Writes what is left, the index, `appData` and the trailer, and returns when file and directory entry are durable. */
   readonly finish: (appData?: Uint8Array) => Effect.Effect<PackSummary, PackWriteError>
+}
+
+const defaultItemsPerRecord = 128
+const defaultBytesPerSync: number = 8 * 1024 * 1024
+const maxConcurrency = 1024
+
+/** Opens a new file at `path` for the scope; when the scope closes before `finish` has succeeded, it is removed. */
+export const make: (
+  path: string,
+  options?: PackWriterOptions
+) => Effect.Effect<PackWriter, PackWriteError, Disk | Scope.Scope> = Effect.fnUntraced(function* (
+  path: string,
+  options: PackWriterOptions = {}
+) {
+  const settings = yield* Effect.fromResult(checkedSettings(path, options))
+  const disk = yield* Disk
+  const scope = yield* Effect.scope
+  const temporaryPath = options.overwrite === true ? path + partialSuffix : undefined
+  const destination = yield* PackDestination.open(disk, path, temporaryPath)
+  const { encoding } = settings
+  if (encoding !== undefined) yield* Effect.addFinalizer(() => encoding.release)
+  return WritePipeline.make(destination, settings, scope)
+})
+
+const checkedSettings = (
+  path: string,
+  options: PackWriterOptions
+): Result.Result<WritePipeline.WriteSettings, PackOptionInvalid> => {
+  const settings: WritePipeline.WriteSettings = {
+    itemsPerRecord: options.itemsPerRecord ?? defaultItemsPerRecord,
+    format: options.format ?? 0,
+    encoding: options.encoding,
+    contentHash: options.contentHash ?? false,
+    extract: options.contentHashExtract,
+    concurrency: options.concurrency ?? Math.min(availableParallelism(), maxConcurrency),
+    bytesPerSync: options.bytesPerSync ?? defaultBytesPerSync
+  }
+  const bounds = [
+    ["itemsPerRecord", 1, maxUint32],
+    ["format", 0, maxUint32],
+    ["concurrency", 1, maxConcurrency],
+    ["bytesPerSync", 0, Number.MAX_SAFE_INTEGER]
+  ] as const
+  for (const [option, minimum, maximum] of bounds) {
+    const actual = settings[option]
+    if (!Number.isInteger(actual) || actual < minimum || actual > maximum) {
+      return Result.fail(new PackOptionInvalid({ path, option, actual, minimum, maximum }))
+    }
+  }
+  return Result.succeed(settings)
 }

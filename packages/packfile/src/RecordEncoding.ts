@@ -3,7 +3,8 @@
  *
  * The format keeps no name of it: reader and writer agree on it, for which the trailer has the caller's `format` number.
  */
-import { Data, type Effect } from "effect"
+import type { Zstd, ZstdFrameInvalid } from "@icecore/codec"
+import { Data, Effect, Result } from "effect"
 
 /** What a decoded payload may measure. */
 export interface PayloadBound {
@@ -51,3 +52,52 @@ export interface RecordEncoding {
   /** Run once by the writer when its scope closes, after the last `encode`. An encoding to be shared does nothing here. */
   readonly release: Effect.Effect<void>
 }
+
+/** Payloads up to this size are compressed where they are: a trip to the thread pool costs more. */
+const inlineEncodeSizeBytes: number = 8 * 1024
+
+/** Payloads up to this size are decompressed where they are. */
+const inlineDecodeSizeBytes: number = 256 * 1024
+
+/** Payloads are rarely compressed better than this: the guess when a record does not say its size. */
+const likelyRatio = 8
+
+export interface ZstdEncodingOptions {
+  /** 1 to 22. Default 3. */
+  readonly level?: number
+}
+
+/**
+ * One zstd frame per record, with content size and content checksum; an empty payload stays empty. May be shared.
+ *
+ * PERF: a record of 51,200 bytes takes 21 to 26 us to decompress on the calling thread and 50 to 90 through the thread pool.
+ */
+export const zstd = (service: Zstd, options: ZstdEncodingOptions = {}): RecordEncoding => ({
+  name: "zstd",
+  encode: (payload) => {
+    if (payload.length === 0) return Effect.succeed(payload)
+    const encoded =
+      payload.length <= inlineEncodeSizeBytes
+        ? Effect.fromResult(service.compressSync(payload, options))
+        : service.compress(payload, options)
+    return Effect.mapError(encoded, (cause) => new RecordEncodeFailed({ detail: cause.detail, cause }))
+  },
+  decode: (stored, bound) => {
+    if (stored.length === 0) {
+      const expected = bound.expectedSizeBytes ?? 0
+      return expected === 0
+        ? Effect.succeed(stored)
+        : Effect.fail(new RecordDecodeFailed({ detail: `it is empty, expected ${expected} bytes` }))
+    }
+    const likelySizeBytes = bound.expectedSizeBytes ?? stored.length * likelyRatio
+    if (likelySizeBytes > inlineDecodeSizeBytes) return Effect.mapError(service.decompress(stored, bound), decodeFailed)
+    const decoded = service.decompressSync(stored, bound)
+    return Result.isSuccess(decoded) ? Effect.succeed(decoded.success) : Effect.fail(decodeFailed(decoded.failure))
+  },
+  release: Effect.void
+})
+
+const decodeFailed = (cause: ZstdFrameInvalid): RecordDecodeFailed =>
+  cause.fault === "cap" && cause.actual !== undefined
+    ? new RecordDecodeFailed({ detail: cause.detail, overLimitSizeBytes: cause.actual, cause })
+    : new RecordDecodeFailed({ detail: cause.detail, cause })

@@ -1,0 +1,61 @@
+/** Which items a read wants, and which stretches of the file hold them. */
+import * as OffsetIndex from "../format/OffsetIndex.ts"
+
+/** Strictly ascending positions: a list, or the numbers from `start` on. */
+export interface ReadSelection {
+  readonly count: number
+  readonly positionAt: (index: number) => number
+}
+
+/** `count` positions from `start` on. */
+export const ofRange = (start: number, count: number): ReadSelection => ({
+  count,
+  positionAt: (index) => start + index
+})
+
+/** The positions of a list. */
+export const ofPositions = (positions: ReadonlyArray<number>): ReadSelection => ({
+  count: positions.length,
+  positionAt: (index) => positions[index]!
+})
+
+/** Neighbouring records that are read at once. */
+export interface ReadBatch {
+  readonly firstRecord: number
+  readonly lastRecord: number
+  readonly offsetBytes: number
+  readonly sizeBytes: number
+  /** Index of the first selected position in it, and of the first after it. */
+  readonly from: number
+  readonly to: number
+}
+
+/** Bytes up to which neighbouring records are read together. One record is never split, however large. */
+export const coalescedSizeBytes: number = 1024 * 1024
+
+/** Records that are read together at most, so that planning a batch of empty records ends too. */
+const maxBatchRecords = 16_384
+
+/** The batch that begins with the selected position `from`, which is less than `selection.count`. */
+export const batchFrom = (
+  index: OffsetIndex.OffsetIndex,
+  itemsPerRecord: number,
+  selection: ReadSelection,
+  from: number
+): ReadBatch => {
+  const firstRecord = Math.floor(selection.positionAt(from) / itemsPerRecord)
+  const offsetBytes = OffsetIndex.offsetOf(index, firstRecord)
+  let lastRecord = firstRecord
+  let sizeBytes = OffsetIndex.sizeOf(index, firstRecord)
+  let to = from + 1
+  for (; to < selection.count; to++) {
+    const record = Math.floor(selection.positionAt(to) / itemsPerRecord)
+    if (record === lastRecord) continue
+    if (record !== lastRecord + 1 || record - firstRecord === maxBatchRecords) break
+    const grownBytes = sizeBytes + OffsetIndex.sizeOf(index, record)
+    if (grownBytes > coalescedSizeBytes) break
+    sizeBytes = grownBytes
+    lastRecord = record
+  }
+  return { firstRecord, lastRecord, offsetBytes, sizeBytes, from, to }
+}
