@@ -6,7 +6,7 @@
  * up nothing. What fails is logged and tried again, later each time, and goes on by itself when it can.
  */
 import type { Catalog, Geometry } from "@icecore/catalog"
-import { Deferred, type Duration, Effect, Latch, Option, Schedule, type Scope } from "effect"
+import { Cause, Deferred, type Duration, Effect, Exit, Latch, Option, Schedule, type Scope } from "effect"
 import type { ActivityStatus } from "./History.ts"
 import type { HotSet } from "./internal/HotSet.ts"
 import type * as LogState from "./internal/LogState.ts"
@@ -143,7 +143,15 @@ export const make: (options: LifecycleOptions) => Effect.Effect<Lifecycle, never
     })
 
     for (const chunk of options.discardable) yield* discard(chunk)
-    yield* Effect.forkScoped(Effect.ignore(Effect.forever(loop)))
+    yield* Effect.forever(loop).pipe(
+      Effect.onExit((exit) => {
+        // A defect must not pass for quiet: who waits for this fiber dies of it too.
+        if (Exit.isSuccess(exit) || !Cause.hasDies(exit.cause)) return Effect.void
+        return Effect.andThen(Effect.logError("The lifecycle died", exit.cause), Deferred.done(state.stuck, exit))
+      }),
+      Effect.ignore,
+      Effect.forkScoped
+    )
 
     return {
       notify: Effect.sync(() => {

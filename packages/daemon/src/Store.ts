@@ -5,7 +5,7 @@
  * lifecycle; closing stops the lifecycle and frees all. Whatever was acknowledged is durable before that, so closing
  * may be skipped by a crash.
  */
-import { Catalog, type CatalogOpenError, Geometry, HotEngine, Layout, StorageLock } from "@icecore/catalog"
+import { Catalog, CatalogKey, type CatalogOpenError, Geometry, HotEngine, Layout, StorageLock } from "@icecore/catalog"
 import type { Zstd } from "@icecore/codec"
 import { Engine } from "@icecore/engine"
 import { Disk } from "@icecore/packfile"
@@ -30,6 +30,7 @@ import * as ReadView from "./ReadView.ts"
 import * as Recovery from "./Recovery.ts"
 import type { Source } from "./Source.ts"
 import type { StorageError } from "./StorageError.ts"
+import * as StoreVerify from "./StoreVerify.ts"
 
 /** There is no store in the directory, and it was to be opened for reading only. */
 export class StoreNotFound extends Data.Error<{ readonly path: string }> {
@@ -81,6 +82,8 @@ export interface Store {
   readonly ingest: (source: Source) => Effect.Effect<IngestReport, Ingestion.IngestionError | StoreReadOnly>
   /** Returns when every complete chunk is frozen and its hot database gone; fails when that will not come by itself. */
   readonly settled: Effect.Effect<void, StorageError>
+  /** Checks all files, hot chunks and directories. See {@link import("./StoreVerify.ts")}. */
+  readonly verify: Stream.Stream<StoreVerify.Checked, StorageError>
 }
 
 export const Store: Context.Service<Store, Store> = Context.Service("@icecore/daemon/Store")
@@ -94,15 +97,14 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     const services = yield* Effect.context<Disk | Zstd>()
     const domain = yield* Domain
     const disk = yield* Disk
-    const engines = { hot: (yield* HotEngine.HotEngine).engine.name, catalog: (yield* Engine).name }
+    const engine = yield* Engine
+    const engines = { hot: (yield* HotEngine.HotEngine).engine.name, catalog: engine.name }
     const isReadOnly = options.mode === "readOnly"
     const retry = options.retry ?? {}
     const layout = yield* Layout.make(options)
     const geometry = yield* Geometry.make({ firstSeq: domain.firstSeq, ...options.geometry })
     const { dataDir } = layout
-    if (isReadOnly && Option.isNone(yield* disk.stat(Layout.catalogPath(layout))))
-      return yield* new StoreNotFound({ path: dataDir })
-
+    if (isReadOnly) yield* mustExist(engine, layout)
     yield* StorageLock.acquire(layout)
     const catalog = yield* Catalog.make({ layout, geometry, domain: { name: domain.name, version: domain.version } })
     const hotSet = yield* HotSet.make<StorageError>()
@@ -196,8 +198,18 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
       return { ...report, frozenChunkCount: lifecycle.frozenCount() }
     })
 
-    return { history, catalog, ingest, settled }
+    const verify = Stream.provideContext(StoreVerify.verify({ catalog, hotSet, state }), services)
+
+    return { history, catalog, ingest, settled, verify }
   })
+
+/** Opening a catalog would make one, so whether there is one is asked before. */
+const mustExist = (engine: Engine, layout: Layout.Layout): Effect.Effect<void, StoreNotFound | StorageError> =>
+  engine.open({ path: Layout.catalogPath(layout), keyspaces: [CatalogKey.keyspace], mode: "readOnly" }).pipe(
+    Effect.scoped,
+    Effect.asVoid,
+    Effect.catchTag("EngineNotFound", () => Effect.fail(new StoreNotFound({ path: layout.dataDir })))
+  )
 
 /** {@link make} as a layer: the store is open as long as the layer lives. */
 export const layer = (options: StoreOptions): Layer.Layer<Store | History, StoreOpenError, StoreServices> =>
