@@ -47,11 +47,15 @@ export const openFile: (disk: Disk, path: string) => Effect.Effect<Option.Option
     }
   })
 
-/** The bytes of a file from `offsetBytes` to where it ends when asked. `onRead` is told how many each read took. */
+/**
+ * The bytes of a file from `offsetBytes` to where it ends when asked. `onRead` is told how many each read took. What was read
+ * counts only if `isSound` holds afterwards; otherwise the read is as if at the end, and can be tried again.
+ */
 export const fromFile = (
   { path, file }: InputFile,
   offsetBytes: number,
-  onRead: (sizeBytes: number) => void
+  onRead: (sizeBytes: number) => void,
+  isSound: Effect.Effect<boolean, SourceError>
 ): ByteInput => {
   let at = offsetBytes
   const read = Effect.gen(function* () {
@@ -62,7 +66,7 @@ export const fromFile = (
       // It was truncated since its size was asked for: whoever follows it finds that out from the size.
       Effect.catchTag("DiskShortRead", () => Effect.succeed(false))
     )
-    if (!isWhole) return Option.none()
+    if (!isWhole || !(yield* isSound)) return Option.none()
     at += target.length
     onRead(target.length)
     return Option.some(target)

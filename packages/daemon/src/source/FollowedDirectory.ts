@@ -102,7 +102,7 @@ export const make = (options: FollowedDirectoryOptions): LineFiles => {
     }
   })
 
-  const atEnd: LineFiles["atEnd"] = Effect.fnUntraced(function* (cursor, last): Effect.fn.Return<
+  const atEnd: LineFiles["atEnd"] = Effect.fnUntraced(function* (cursor): Effect.fn.Return<
     AtEnd,
     SourceError,
     Scope.Scope
@@ -110,11 +110,11 @@ export const make = (options: FollowedDirectoryOptions): LineFiles => {
     if (Option.isNone(cursor.growing)) return "finished"
     const file = cursor.growing.value
     yield* wait
-    const position = Option.getOrUndefined(Option.filter(last, ({ identity }) => identity === cursor.identity))
+    const position = Option.getOrUndefined(cursor.last)
     const sizeBytes = yield* file.file.size
     if (sizeBytes < cursor.readBytes) return yield* restart(cursor.path, cursor.name, cursor.readBytes)
     if (sizeBytes > cursor.readBytes) {
-      if (position !== undefined && !(yield* LineCursor.isIntact(file, position)))
+      if (position !== undefined && !(yield* LineCursor.isIntact(cursor)))
         return yield* changed(cursor.path, position, { _tag: "Displaced", actual: Option.some("other bytes") })
       return "more"
     }

@@ -128,7 +128,7 @@ export const make = (options: FollowedFileOptions): LineFiles => {
     return yield* openBase
   })
 
-  const atEnd: LineFiles["atEnd"] = Effect.fnUntraced(function* (cursor, last): Effect.fn.Return<
+  const atEnd: LineFiles["atEnd"] = Effect.fnUntraced(function* (cursor): Effect.fn.Return<
     AtEnd,
     SourceError,
     Scope.Scope
@@ -136,12 +136,11 @@ export const make = (options: FollowedFileOptions): LineFiles => {
     if (Option.isNone(cursor.growing)) return "finished"
     const file = cursor.growing.value
     yield* wait
-    const lastHere = Option.getOrUndefined(Option.filter(last, ({ identity }) => identity === cursor.identity))
+    const last = Option.getOrUndefined(cursor.last)
     const sizeBytes = yield* file.file.size
-    if (sizeBytes < cursor.readBytes) return yield* relocate(cursor, lastHere, sizeBytes)
+    if (sizeBytes < cursor.readBytes) return yield* relocate(cursor, last, sizeBytes)
     if (sizeBytes > cursor.readBytes) {
-      if (lastHere !== undefined && !(yield* LineCursor.isIntact(file, lastHere)))
-        return yield* relocate(cursor, lastHere, sizeBytes)
+      if (!(yield* LineCursor.isIntact(cursor))) return yield* relocate(cursor, last, sizeBytes)
       return "more"
     }
     const info = yield* disk.stat(path)
@@ -155,14 +154,14 @@ export const make = (options: FollowedFileOptions): LineFiles => {
     return "more"
   })
 
-  const after: LineFiles["after"] = Effect.fnUntraced(function* (cursor, last) {
+  const after: LineFiles["after"] = Effect.fnUntraced(function* (cursor) {
     const files = yield* generations
     if (!files.some(({ identity }) => identity === cursor.identity)) {
       // Removed, or replaced by a file that begins with the same lines, as editors and copies do.
-      const lastHere = Option.getOrUndefined(Option.filter(last, ({ identity }) => identity === cursor.identity))
+      const last = Option.getOrUndefined(cursor.last)
       const current = files.find(({ name }) => name === base)
-      if (lastHere !== undefined && current !== undefined) {
-        const found = yield* LineCursor.openBehind(at(current), lastHere)
+      if (last !== undefined && current !== undefined) {
+        const found = yield* LineCursor.openBehind(at(current), last)
         if (!("_tag" in found)) return Option.some(remember(files, found))
       }
     }

@@ -33,6 +33,8 @@ export interface LineCursor {
   readBytes: number
   /** Lines taken. */
   line: number
+  /** Behind the last line taken, or the one that the file was opened behind; none at the beginning. Kept by the stream. */
+  last: Option.Option<LinePosition>
   /** The last line taken came without a line feed: the next byte must be one, and belongs to it. */
   isOpen: boolean
 }
@@ -93,6 +95,7 @@ export const fromInput = (input: ByteInput, options: { readonly lineLimitBytes: 
   offsetBytes: 0,
   readBytes: 0,
   line: 0,
+  last: Option.none(),
   isOpen: false
 })
 
@@ -132,15 +135,19 @@ export const take: (cursor: LineCursor) => Effect.Effect<Option.Option<ReadonlyA
     }
   })
 
-/** Whether the line of `position`, the last one taken, still stands in the file where it was. */
-export const isIntact: (file: InputFile, position: LinePosition) => Effect.Effect<boolean, SourceError> =
-  Effect.fnUntraced(function* ({ file }, position) {
-    const tail = new Uint8Array(tailSizeBytes(position))
-    return yield* file.readAt(tail, position.offsetBytes - tail.length).pipe(
-      Effect.map(() => differenceAt(tail, position) === undefined),
-      Effect.catchTag("DiskShortRead", () => Effect.succeed(false))
-    )
-  })
+/** Whether the last line taken still stands in the file where it was. Always so for what cannot grow. */
+export const isIntact: (cursor: LineCursor) => Effect.Effect<boolean, SourceError> = Effect.fnUntraced(function* ({
+  growing,
+  last
+}) {
+  if (Option.isNone(growing) || Option.isNone(last)) return true
+  const position = last.value
+  const tail = new Uint8Array(tailSizeBytes(position))
+  return yield* growing.value.file.readAt(tail, position.offsetBytes - tail.length).pipe(
+    Effect.map(() => differenceAt(tail, position) === undefined),
+    Effect.catchTag("DiskShortRead", () => Effect.succeed(false))
+  )
+})
 
 /** Takes the last line of an input that has no line feed and will get none; none when there is no such line. */
 export const takeOpenLine = (cursor: LineCursor): Option.Option<Uint8Array> => {
@@ -174,9 +181,12 @@ const openIn = Effect.fnUntraced(function* (
     return yield* new SourceDamaged({ path, format: promised, detail: `it does not begin as ${promised} data does` })
   if (detected === "undetermined" && isFollowed) return Option.none()
   const isPlain = detected === "none" || detected === "undetermined"
-  const input = isPlain
-    ? fromFile(opened.value, startBytes, onRead)
-    : yield* Scope.provide(decode(fromFile(opened.value, 0, onRead), detected), scope)
+  // A file that is rewritten between two reads must not be read on as if it were the same.
+  const isSound: Effect.Effect<boolean, SourceError> = Effect.suspend(() =>
+    isFollowed ? isIntact(cursor) : Effect.succeed(true)
+  )
+  const raw = fromFile(opened.value, isPlain ? startBytes : 0, onRead, isSound)
+  const input = isPlain ? raw : yield* Scope.provide(decode(raw, detected), scope)
   const cursor: LineCursor = {
     path,
     name,
@@ -188,6 +198,7 @@ const openIn = Effect.fnUntraced(function* (
     offsetBytes: startBytes,
     readBytes: isPlain ? startBytes : 0,
     line: 0,
+    last: Option.none(),
     isOpen: false
   }
   return Option.some(cursor)
@@ -220,6 +231,7 @@ const findLine = Effect.fnUntraced(function* (
   cursor.readBytes = position.offsetBytes
   cursor.line = position.line
   cursor.isOpen = position.isOpen
+  cursor.last = Option.some(position)
   if (rest.length > 0) yield* feed(cursor, rest)
   return undefined
 })

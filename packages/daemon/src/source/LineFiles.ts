@@ -19,16 +19,10 @@ export interface LineFiles {
   readonly begin: (
     resume: Option.Option<LinePosition>
   ) => Effect.Effect<Option.Option<LineCursor>, SourceError, Scope.Scope>
-  /** Asked when the cursor is at the end of what there was; waits as it sees fit. `last` is the last line taken, of any input. */
-  readonly atEnd: (
-    cursor: LineCursor,
-    last: Option.Option<LinePosition>
-  ) => Effect.Effect<AtEnd, SourceError, Scope.Scope>
+  /** Asked when the cursor is at the end of what there was; waits as it sees fit. */
+  readonly atEnd: (cursor: LineCursor) => Effect.Effect<AtEnd, SourceError, Scope.Scope>
   /** The input behind a finished one; none when that was the last. */
-  readonly after: (
-    cursor: LineCursor,
-    last: Option.Option<LinePosition>
-  ) => Effect.Effect<Option.Option<LineCursor>, SourceError, Scope.Scope>
+  readonly after: (cursor: LineCursor) => Effect.Effect<Option.Option<LineCursor>, SourceError, Scope.Scope>
 }
 
 /** What followers do about files that do not behave. */

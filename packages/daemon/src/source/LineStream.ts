@@ -45,7 +45,6 @@ const makeReader = (
 ): Effect.Effect<readonly [SourceBatch], SourceError | Cause.Done, Scope.Scope> => {
   let cursor: Option.Option<LineCursor.LineCursor> = Option.none()
   let hasBegun = false
-  let last = position
   let nextSeq = Option.match(position, { onNone: () => firstSeq, onSome: ({ seq }) => seq + 1 })
 
   /** Counts lines that were taken from `source`, and makes a batch of those from `from` on. */
@@ -57,7 +56,7 @@ const makeReader = (
     nextSeq += lines.length
     onSeq(nextSeq - 1)
     const place = placeIn(source, lines, seq)
-    last = Option.some(place(lines.length))
+    source.last = Option.some(place(lines.length))
     if (nextSeq <= from) return Option.none()
     const skipped = Math.max(0, from - seq)
     return Option.some([
@@ -82,7 +81,7 @@ const makeReader = (
         if (Option.isSome(batch)) return batch.value
         continue
       }
-      const step = yield* files.atEnd(current, last)
+      const step = yield* files.atEnd(current)
       if (step === "more") continue
       if (step === "finished") {
         const line = LineCursor.takeOpenLine(current)
@@ -91,7 +90,7 @@ const makeReader = (
           if (Option.isSome(batch)) return batch.value
           continue
         }
-        cursor = yield* files.after(current, last)
+        cursor = yield* files.after(current)
       } else cursor = Option.some(step)
       yield* current.close
     }
