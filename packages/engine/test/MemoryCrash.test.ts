@@ -79,6 +79,32 @@ it.effect("MemoryEngine loses buffered writes in some crash, so that a promise m
   })
 )
 
+it.effect("MemoryEngine can keep any number of the buffered writes, from the first on", () =>
+  Effect.gen(function* () {
+    const recorder = CrashRecorder.make()
+    const engine = MemoryEngine.make(MemoryEngine.makeMedium(recorder))
+    const opened = engine.open({ path, keyspaces: ["a", "b"] })
+    const [end] = (yield* recorder.record(
+      Effect.scoped(
+        Effect.flatMap(opened, (database) =>
+          Effect.forEach([0, 1, 2, 3], (value) => writeBoth(database, value, "buffered"))
+        )
+      )
+    )).slice(-1)
+    const counts = new Set<number>()
+    for (let seed = 0; seed < 100; seed++) {
+      recorder.restore(recorder.survive(end!.state, () => SurvivorChoice.survivorRandom("random", seed)))
+      const values = yield* Effect.scoped(Effect.flatMap(opened, found))
+      assert.deepStrictEqual(
+        values,
+        values.map((_, index) => index)
+      )
+      counts.add(values.length)
+    }
+    assert.deepStrictEqual([...counts].sort(), [0, 1, 2, 3, 4])
+  })
+)
+
 it.effect("MemoryEngine leaves a whole copy or none that opens, when a checkpoint crashes", () =>
   Effect.gen(function* () {
     yield* CrashEnumerator.enumerate<Engine, "checkpoint">({
