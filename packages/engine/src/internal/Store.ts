@@ -5,6 +5,7 @@
  * creation and removal) and calls a store from one fiber at a time. Calls throw whatever the library throws;
  * {@link StoreLibrary.fault} says afterwards what that was.
  */
+import type { DiskError, File } from "@icecore/packfile"
 import type { Effect } from "effect"
 import type { Durability, EngineCorrupt, EngineFailed, EngineFull, Row } from "../Engine.ts"
 
@@ -67,19 +68,14 @@ export interface StoreLibrary {
   readonly fileName: string
   /** What the library puts beside its data file, as suffixes of its name. */
   readonly companions: ReadonlyArray<string>
-  /** Bytes at the head of the data file that {@link StoreLibrary.inspect} wants. */
-  readonly headBytes: number
-  /** What is wrong with the file, judged by its head, its size and whether a companion holds bytes; undefined when nothing is. */
-  readonly inspect: (head: Uint8Array, fileBytes: number, hasCompanion: boolean) => string | undefined
+  /** What is wrong with the data file, before the library opens it; undefined when nothing is. */
+  readonly inspect: (file: File, hasCompanion: boolean) => Effect.Effect<string | undefined, DiskError>
   /** Makes a complete, empty database file. Its bytes need not be durable yet, nothing but the file may remain. */
   readonly create: (path: string) => Promise<void>
   /** Opens a file that `create` made. A missing keyspace is made durably, unless read-only: then it reads as empty. */
   readonly open: (options: StoreOpenOptions) => Promise<Store>
   readonly fault: (path: string, operation: string, cause: unknown) => StoreFault
 }
-
-/** A library, loaded when the layer is built. */
-export type LoadStoreLibrary = Effect.Effect<StoreLibrary>
 
 /** Rows of one page at most: large enough that the cost of a page disappears, small enough to stay in the caches. */
 export const pageRowCount = 1_000

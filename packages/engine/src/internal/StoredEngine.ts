@@ -97,10 +97,7 @@ const databaseFiles = (disk: Disk, library: StoreLibrary): DatabaseFiles => {
         const entries = yield* Effect.forEach(companions, (suffix) => disk.stat(`${dataPath(directory)}${suffix}`))
         const hasCompanion = entries.some((entry) => Option.isSome(entry) && entry.value.sizeBytes > 0)
         const file = yield* disk.open(dataPath(directory), "read")
-        const sizeBytes = yield* file.size
-        const head = new Uint8Array(Math.min(sizeBytes, library.headBytes))
-        yield* file.readAt(head, 0)
-        const detail = library.inspect(head, sizeBytes, hasCompanion)
+        const detail = yield* library.inspect(file, hasCompanion)
         if (detail !== undefined) return yield* new EngineCorrupt({ path: directory, detail })
       })
     ).pipe(diskErrors(directory, "open"))

@@ -27,7 +27,8 @@ import {
   type StoreReader
 } from "../internal/Store.ts"
 import { StoreDamage } from "../internal/StoreDamage.ts"
-import { checksumBytes, headBytes, inspectMetas, layoutVersion, markerKey, markerName } from "./LmdbFormat.ts"
+import { inspectLmdbFile } from "./LmdbFile.ts"
+import { checksumBytes, layoutVersion, markerKey, markerName } from "./LmdbFormat.ts"
 
 type Lmdb = typeof import("lmdb")
 
@@ -61,8 +62,7 @@ export const lmdbLibrary = (lmdb: Lmdb): StoreLibrary => ({
   name: "lmdb",
   fileName: "data.mdb",
   companions: ["-lock"],
-  headBytes,
-  inspect: inspectMetas,
+  inspect: inspectLmdbFile,
   create: (path) => create(lmdb, path),
   open: (options) => open(lmdb, options),
   fault

@@ -10,6 +10,7 @@
  * Point reads share one connection that stays inside a read transaction until this process commits: nobody else writes,
  * so the transaction is never out of date, and a read costs no file locks.
  */
+import { Effect } from "effect"
 import type { Durability } from "../Engine.ts"
 import { EngineCorrupt, EngineFailed, EngineFull } from "../Engine.ts"
 import { rowChecksum } from "../internal/RowChecksum.ts"
@@ -39,11 +40,17 @@ export const sqliteLibrary = (driver: SqliteDriver): StoreLibrary => ({
   name: "sqlite",
   fileName: "data.sqlite",
   companions: ["-wal", "-shm", "-journal"],
-  headBytes: headerBytes,
-  inspect: inspectHeader,
+  inspect,
   create: async (path) => create(driver, path),
   open: async (options) => open(driver, options),
   fault
+})
+
+const inspect: StoreLibrary["inspect"] = Effect.fnUntraced(function* (file, hasCompanion) {
+  const fileBytes = yield* file.size
+  const head = new Uint8Array(Math.min(fileBytes, headerBytes))
+  yield* file.readAt(head, 0)
+  return inspectHeader(head, fileBytes, hasCompanion)
 })
 
 const create = (driver: SqliteDriver, path: string): void => {

@@ -1,0 +1,65 @@
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { assert, describe, it } from "@effect/vitest"
+import { LiveDisk } from "@icecore/packfile/live"
+import { Effect, Layer } from "effect"
+import { Engine } from "../src/Engine.ts"
+import * as SqliteEngine from "../src/live/SqliteEngine.ts"
+import { bytes, describeStoredEngine, temporaryDirectory } from "./RuntimesSuite.ts"
+
+const live = Layer.provide(SqliteEngine.layer, LiveDisk.layer)
+
+describe("SqliteEngine", () => {
+  describeStoredEngine({ adapter: "sqlite", dataName: "data.sqlite", layer: SqliteEngine.layer })
+
+  it.live(
+    "open fails with EngineCorrupt on somebody else's SQLite file and on a newer layout, and leaves both alone",
+    () =>
+      Effect.gen(function* () {
+        const engine = yield* Engine
+        const directory = path.join(yield* temporaryDirectory, "db")
+        const open = Effect.scoped(engine.open({ path: directory, keyspaces: ["a"] }))
+        yield* open
+        const file = path.join(directory, "data.sqlite")
+        const change = (sql: string) =>
+          Effect.sync(() => {
+            const database = new DatabaseSync(file)
+            database.exec(sql)
+            database.close()
+            return fs.readFileSync(file)
+          })
+        const newer = yield* change("PRAGMA user_version = 2")
+        const error = yield* Effect.flip(open)
+        assert.strictEqual(error._tag, "EngineCorrupt")
+        assert.include(error.message, "the layout is version 2, this program knows version 1")
+        assert.deepStrictEqual(fs.readFileSync(file), newer)
+        yield* change("PRAGMA user_version = 1; PRAGMA application_id = 7")
+        const foreign = yield* Effect.flip(open)
+        assert.strictEqual(foreign._tag, "EngineCorrupt")
+        assert.include(foreign.message, "the application id is 0x7")
+      }).pipe(Effect.provide(live), Effect.scoped)
+  )
+
+  it.live("write moves the log into the database again after a long snapshot has ended", () =>
+    Effect.gen(function* () {
+      const engine = yield* Engine
+      const directory = path.join(yield* temporaryDirectory, "db")
+      const database = yield* engine.open({ path: directory, keyspaces: ["a"] })
+      const logBytes = () => fs.statSync(path.join(directory, "data.sqlite-wal")).size
+      const fill = Effect.forEach(
+        Array.from({ length: 40 }, (_, round) => round),
+        (round) =>
+          database.write((batch) => {
+            for (let row = 0; row < 100; row++) batch.put("a", bytes(`${row}`), new Uint8Array(10_000).fill(round))
+          }),
+        { discard: true }
+      )
+      yield* Effect.scoped(Effect.andThen(database.snapshot, fill))
+      const pinned = logBytes()
+      yield* fill
+      yield* fill
+      assert.isAtMost(logBytes(), 1.5 * pinned)
+    }).pipe(Effect.provide(live), Effect.scoped)
+  )
+})
