@@ -55,7 +55,11 @@ export const make = (options: FollowedDirectoryOptions): LineFiles => {
     for (;;) {
       const names = yield* listed(current)
       const name = later(names, current)
-      const opened = name === undefined ? Option.none() : yield* LineCursor.open(at(name))
+      const opened =
+        name === undefined
+          ? Option.none()
+          : // An empty file is waited for only while it is the last.
+            yield* LineCursor.open({ ...at(name), awaitsBytes: name === names.at(-1) })
       if (Option.isSome(opened)) {
         remember(names)
         return opened

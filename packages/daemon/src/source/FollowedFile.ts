@@ -72,7 +72,8 @@ export const make = (options: FollowedFileOptions): LineFiles => {
       const files = yield* generations
       const chosen = choose(files)
       if (chosen !== undefined) {
-        const opened = yield* LineCursor.open(at(chosen))
+        // A rotated file gets no first bytes any more, an empty one must not be waited for.
+        const opened = yield* LineCursor.open({ ...at(chosen), awaitsBytes: chosen.name === base })
         if (Option.isSome(opened)) {
           if (opened.value.identity === chosen.identity) return remember(files, opened.value)
           yield* opened.value.close

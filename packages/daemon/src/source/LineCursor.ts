@@ -51,8 +51,10 @@ export interface OpenOptions {
   readonly path: string
   readonly name: string
   readonly lineLimitBytes: number
-  /** A followed file whose first bytes cannot tell yet whether it is compressed is not opened yet. */
+  /** Whether the file may be written to by others, so that its last line is checked at each read. */
   readonly isFollowed: boolean
+  /** Whether a file is not opened yet while its first bytes, if any, cannot tell whether it is compressed. */
+  readonly awaitsBytes: boolean
   /** Told the size of each read of the file. */
   readonly onRead: (sizeBytes: number) => void
 }
@@ -169,7 +171,7 @@ const openIn = Effect.fnUntraced(function* (
   scope: Scope.Closeable,
   startBytes: number
 ): Effect.fn.Return<Option.Option<LineCursor>, SourceError> {
-  const { disk, path, name, lineLimitBytes, isFollowed, onRead } = options
+  const { disk, path, name, lineLimitBytes, isFollowed, awaitsBytes, onRead } = options
   const opened = yield* Scope.provide(openFile(disk, path), scope)
   if (Option.isNone(opened)) return Option.none()
   const { file, identity } = opened.value
@@ -179,7 +181,7 @@ const openIn = Effect.fnUntraced(function* (
   const promised = promisedBy(path)
   if (promised !== "none" && detected !== promised)
     return yield* new SourceDamaged({ path, format: promised, detail: `it does not begin as ${promised} data does` })
-  if (detected === "undetermined" && isFollowed) return Option.none()
+  if (detected === "undetermined" && awaitsBytes) return Option.none()
   const isPlain = detected === "none" || detected === "undetermined"
   // A file that is rewritten between two reads must not be read on as if it were the same.
   const isSound: Effect.Effect<boolean, SourceError> = Effect.suspend(() =>

@@ -48,7 +48,7 @@ export const openOptions = (
   context: FilesContext,
   file: { readonly path: string; readonly name: string },
   isFollowed: boolean
-): OpenOptions => ({ ...context, ...file, isFollowed })
+): OpenOptions => ({ ...context, ...file, isFollowed, awaitsBytes: isFollowed })
 
 /** A directory and a bare name as one path. */
 export const joinPath = (directory: string, name: string): string =>

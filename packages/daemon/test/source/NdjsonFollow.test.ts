@@ -11,7 +11,11 @@ import {
 import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Disk } from "@icecore/packfile"
+import { Effect, Option } from "effect"
+import * as FollowedDirectory from "../../src/source/FollowedDirectory.ts"
+import * as FollowedFile from "../../src/source/FollowedFile.ts"
+import * as LineCursor from "../../src/source/LineCursor.ts"
 import { follow, layer, temporaryDirectory } from "../support/SourceHarness.ts"
 
 /** `log`, in a directory of its own. */
@@ -273,6 +277,78 @@ describe("NdjsonSource resuming a followed file", () => {
       writeFileSync(path, "c\nd\ne\n")
       const tail = yield* follow({ path }, { from: 3, resume })
       assert.deepStrictEqual(yield* tail.next(2), ["d", "e"])
+    }).pipe(Effect.provide(layer))
+  )
+})
+
+describe("NdjsonSource leaving a file", () => {
+  it.effect("entries does not wait for an empty file that has newer ones", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "a\n")
+      const resume = yield* ingest(path, 1)
+      renameSync(path, `${path}.2`)
+      writeFileSync(`${path}.1`, "")
+      writeFileSync(path, "b\n")
+      const file = yield* follow({ path }, { from: 1, resume })
+      assert.deepStrictEqual(yield* file.next(1), ["b"])
+      const directory = yield* temporaryDirectory
+      for (const [name, content] of [
+        ["1", ""],
+        ["2", "c\n"],
+        ["3", ""],
+        ["4", "d\n"]
+      ] as const)
+        writeFileSync(join(directory, name), content)
+      const all = yield* follow({ path: directory }, { from: 0 })
+      assert.deepStrictEqual(yield* all.next(2), ["c", "d"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  for (const [kind, make, newer] of [
+    ["FollowedFile", FollowedFile.make, "log"],
+    ["FollowedDirectory", FollowedDirectory.make, "log.2"]
+  ] as const)
+    it.effect(`${kind} looks once more at a file that has a newer one before it leaves it`, () =>
+      Effect.gen(function* () {
+        const directory = yield* temporaryDirectory
+        const log = join(directory, "log")
+        writeFileSync(log, "x\n")
+        const files = make({
+          disk: yield* Disk,
+          path: kind === "FollowedFile" ? log : directory,
+          lineLimitBytes: 100,
+          onRead: () => {},
+          pollInterval: 0,
+          onGap: "fail"
+        })
+        const cursor = Option.getOrThrow(yield* files.begin(Option.none()))
+        assert.isTrue(Option.isSome(yield* LineCursor.take(cursor)))
+        assert.isTrue(Option.isNone(yield* LineCursor.take(cursor)))
+        assert.strictEqual(yield* files.atEnd(cursor), "more")
+        if (kind === "FollowedFile") renameSync(log, `${log}.1`)
+        writeFileSync(join(directory, newer), "")
+        assert.strictEqual(yield* files.atEnd(cursor), "more")
+        assert.strictEqual(yield* files.atEnd(cursor), "finished")
+      }).pipe(Effect.provide(layer))
+    )
+
+  it.effect("entries does not take a longer line for the open one that was ingested", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "a\nopen")
+      const tail = yield* follow({ path }, { from: 0 })
+      yield* tail.next(1)
+      renameSync(path, `${path}.1`)
+      writeFileSync(path, "")
+      yield* tail.next(1)
+      yield* tail.stop
+      // A copy of the rotated file in its place, and beside it a file that begins with the same bytes.
+      renameSync(`${path}.1`, `${path}~`)
+      copyFileSync(`${path}~`, `${path}.1`)
+      writeFileSync(path, "a\nopen and more\n")
+      const again = yield* follow({ path }, { from: 2, resume: tail.position() })
+      assert.deepStrictEqual(yield* again.next(2), ["a", "open and more"])
     }).pipe(Effect.provide(layer))
   )
 })
