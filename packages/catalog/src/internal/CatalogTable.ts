@@ -63,12 +63,17 @@ export const decodeRow = (
     : Result.fail(corrupt(path, row, "expected is freezing, frozen or pruning"))
 }
 
-/** Rows of a range, in key order. */
+/** Rows of a range, in key order. Decoded a batch at a time: a sweep reads every key there is. */
 export const scan = (table: Table, options: ScanOptions): Stream.Stream<Entry, CatalogReadError> =>
   table.reader.scan(CatalogKey.keyspace, options).pipe(
-    Stream.mapEffect((row) => {
-      const entry = decodeRow(table.path, table.geometry, row)
-      return Result.isSuccess(entry) ? Effect.succeed(entry.success) : Effect.fail(entry.failure)
+    Stream.mapArrayEffect((rows) => {
+      const entries: Array<Entry> = []
+      for (const row of rows) {
+        const entry = decodeRow(table.path, table.geometry, row)
+        if (Result.isFailure(entry)) return Effect.fail(entry.failure)
+        entries.push(entry.success)
+      }
+      return Effect.succeed(entries as [Entry, ...Array<Entry>])
     })
   )
 
@@ -103,12 +108,13 @@ export const hotState = (
     Option.flatMap(entry, (found) => (found._tag === "Hot" ? Option.some(found.state) : Option.none()))
   )
 
-/** Key indexes below a prefix, in key order. */
+/** Key indexes below a prefix, in key order or, when `reverse`, against it. */
 export const indexes = (
   table: Table,
-  prefix: string
+  prefix: string,
+  reverse = false
 ): Stream.Stream<{ readonly key: CatalogKey.IndexKey; readonly state: CatalogKey.ArtifactState }, CatalogReadError> =>
-  scan(table, { prefix: CatalogKey.toBytes(prefix) }).pipe(
+  scan(table, { prefix: CatalogKey.toBytes(prefix), reverse }).pipe(
     Stream.filterMap((entry) =>
       entry._tag === "Artifact" && entry.key._tag === "Index"
         ? Result.succeed({ key: entry.key, state: entry.state })

@@ -116,7 +116,10 @@ const findData: (disk: Disk, layout: Layout) => Effect.Effect<Option.Option<stri
   }
 )
 
-/** Samples the ends of what is frozen: a tree that is not mounted, or was removed, shows there. */
+/**
+ * Samples the ends of what is frozen: a tree that is not mounted, or was removed, shows there. Only the ends, because a start
+ * must not take longer with every chunk.
+ */
 const refuseMissing: (
   disk: Disk,
   layout: Layout,
@@ -124,12 +127,20 @@ const refuseMissing: (
 ) => Effect.Effect<void, CatalogReadError | DiskError | ArtifactMissing> = Effect.fnUntraced(
   function* (disk, layout, table) {
     const snapshot = CatalogSnapshot.make(table)
-    for (const kind of CatalogKey.artifactKinds)
-      for (const reverse of [false, true]) {
-        const found = yield* snapshot.artifacts({ kind, state: "frozen", reverse }).pipe(Stream.runHead)
-        if (Option.isSome(found)) yield* ArtifactFiles.requireAll(disk, layout, found.value.key)
-        else break
+    for (const reverse of [false, true]) {
+      const end = yield* snapshot.artifacts({ state: "frozen", reverse }).pipe(Stream.runHead)
+      if (Option.isSome(end)) {
+        const { chunk } = end.value.key
+        yield* snapshot
+          .artifacts({ from: chunk, to: chunk, state: "frozen" })
+          .pipe(Stream.runForEach(({ key }) => ArtifactFiles.requireAll(disk, layout, key)))
       }
+      const index = yield* CatalogTable.indexes(table, CatalogKey.prefixes.indexes, reverse).pipe(
+        Stream.filter(({ state }) => state === "frozen"),
+        Stream.runHead
+      )
+      if (Option.isSome(index)) yield* ArtifactFiles.requireAll(disk, layout, index.value.key)
+    }
   }
 )
 

@@ -130,6 +130,19 @@ export const openSuite = (it: Vitest.MethodsNonLive<Store>): void => {
     })
   )
 
+  it.effect("Catalog.make refuses a store whose frozen key index is not there", () =>
+    Effect.gen(function* () {
+      const layout = yield* temporaryLayout
+      yield* Effect.scoped(open(layout))
+      yield* tamper(layout, { "index:00000001:00000004:00000007": "frozen" })
+      const error = yield* Effect.flip(Effect.scoped(open(layout)))
+      assert.deepStrictEqual(
+        [error._tag, "key" in error && error.key],
+        ["ArtifactMissing", "index:00000001:00000004:00000007"]
+      )
+    })
+  )
+
   it.effect("Catalog.make refuses a second scope on the same directory", () =>
     Effect.gen(function* () {
       const layout = yield* temporaryLayout

@@ -6,6 +6,7 @@ import type * as Catalog from "../../src/Catalog.ts"
 import { chunkKey } from "../../src/format/CatalogKey.ts"
 import { ChunkId } from "../../src/Geometry.ts"
 import * as Layout from "../../src/Layout.ts"
+import * as StorageLock from "../../src/StorageLock.ts"
 import { audit, chunk, exists, open, type Store, tamper, temporaryLayout, writeFiles, writeWanted } from "../Harness.ts"
 
 /** Demotion, sweep and audit. */
@@ -67,6 +68,15 @@ export const removalSuite = (it: Vitest.MethodsNonLive<Store>): void => {
       yield* tamper(layout, rows)
       const catalog = yield* open(layout)
       assert.deepStrictEqual(yield* catalog.sweep(), { artifactCount: 1_502, hotCount: 0, deferredCount: 0 })
+      assert.deepStrictEqual(yield* audit(catalog), [])
+    })
+  )
+
+  it.effect("Audit.findings takes no lock for a stray", () =>
+    Effect.gen(function* () {
+      const layout = yield* temporaryLayout
+      yield* StorageLock.acquire(layout)
+      const catalog = yield* open(layout)
       assert.deepStrictEqual(yield* audit(catalog), [])
     })
   )
