@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { delimiter, join } from "node:path"
 import { pack } from "./lib/Pack.ts"
 import { examplesOf, outputFault } from "./lib/ReadmeExamples.ts"
 import { readPackage, root } from "./lib/Workspace.ts"
@@ -37,7 +37,9 @@ writeFileSync(
     dependencies: { ...Object.fromEntries(tarballs), effect, lmdb, "@types/node": types }
   })
 )
-run(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"], folder)
+// With the Node that npm belongs to, not the pinned one of the workspace: it knows the certificates of this machine.
+const ownPath = (process.env.PATH ?? "").split(delimiter).filter((each) => !/node_modules[\\/]\.bin[\\/]?$/.test(each))
+run(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"], folder, { PATH: ownPath.join(delimiter) })
 
 const programs = shown.flatMap((name) => {
   const { readme = "" } = readPackage(join(root, "packages", name))
@@ -55,7 +57,8 @@ writeFileSync(
   JSON.stringify({
     compilerOptions: {
       target: "ES2024",
-      lib: ["ES2024", "ESNext.Disposable"],
+      // The declarations of effect name types of the DOM.
+      lib: ["ES2024", "ESNext.Disposable", "DOM"],
       module: "NodeNext",
       types: ["node"],
       strict: true,
@@ -84,11 +87,12 @@ for (const [runtime, command] of runtimes) {
   }
 }
 
-function run(command: ReadonlyArray<string>, cwd: string): string {
+function run(command: ReadonlyArray<string>, cwd: string, env: Readonly<Record<string, string>> = {}): string {
   const done = spawnSync(command[0]!, command.slice(1), {
     cwd,
     encoding: "utf8",
-    env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env },
+    timeout: 300_000,
     stdio: ["ignore", "pipe", "pipe"]
   })
   if (done.status !== 0)
