@@ -56,7 +56,7 @@ const codeByText: ReadonlyArray<readonly [string, number]> = [
   ["unable to open database file", 14]
 ]
 
-const openUri = (path: string, create: boolean): URL => {
+const openUri = (path: string, create: boolean) => {
   const url = pathToFileURL(path)
   url.search = create ? "?mode=rwc" : "?mode=rw"
   return url
