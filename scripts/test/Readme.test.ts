@@ -48,7 +48,11 @@ describe("README examples", () => {
       mkdirSync(directory)
       writeFileSync(
         join(directory, "tsconfig.json"),
-        '{ "extends": "../../../tsconfig.base.json", "include": ["*.ts"] }'
+        JSON.stringify({
+          extends: "../../../tsconfig.base.json",
+          compilerOptions: { declaration: false, isolatedDeclarations: false },
+          include: ["*.ts"]
+        })
       )
     }
     for (const { path, example } of programs) writeFileSync(path, example.code)
