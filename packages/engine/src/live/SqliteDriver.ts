@@ -2,7 +2,7 @@
  * The few calls that the SQLite adapter makes, over the SQLite that the runtime carries: `bun:sqlite` on Bun (some 7 %
  * faster than Bun's `node:sqlite` in batched writes and scans), `node:sqlite` on Node and Deno.
  *
- * `bun:sqlite` is imported through a variable, so that no other runtime, bundler or registry tries to resolve it.
+ * `bun:sqlite` is imported when it is wanted, so that no other runtime tries to resolve it.
  */
 import { pathToFileURL } from "node:url"
 
@@ -79,8 +79,7 @@ interface BunSqlite {
 }
 
 const loadBun = async (): Promise<SqliteDriver> => {
-  const specifier = "bun:sqlite"
-  const { Database }: BunSqlite = await import(specifier)
+  const { Database } = await (import("bun:sqlite") as Promise<unknown> as Promise<BunSqlite>)
   return {
     open: (path, create) => {
       const database = new Database(path, { readwrite: true, create })
