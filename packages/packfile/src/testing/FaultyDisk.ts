@@ -30,11 +30,12 @@ export interface FaultPlan {
   readonly onFailedSync?: (path: string) => void
 }
 
-/** The first operation that was made to fail. */
+/** The first operation that was made to fail, and how many were in all. */
 export interface InjectedFault {
   readonly operation: DiskOperation
   readonly path: string
   readonly error: DiskError
+  readonly count: number
 }
 
 export interface FaultyDisk {
@@ -87,7 +88,8 @@ export const make = (disk: Disk, plan: FaultPlan): FaultyDisk => {
     const index = met++
     if (index < plan.at || (index > plan.at && !plan.isPersistent)) return undefined
     const error = faultError(plan.fault, operation, path)
-    injected ??= { operation, path, error }
+    injected =
+      injected === undefined ? { operation, path, error, count: 1 } : { ...injected, count: injected.count + 1 }
     if (plan.fault === "failed sync") plan.onFailedSync?.(path)
     return error
   }

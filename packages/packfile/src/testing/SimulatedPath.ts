@@ -9,6 +9,7 @@ export interface Place {
   readonly node: number | undefined
 }
 
+/** Tells a place from the fault that was met on the way to it. */
 export const isPlace = (place: Place | DiskError): place is Place => !("_tag" in place)
 
 const segments = (path: string): ReadonlyArray<string> => {
@@ -26,6 +27,7 @@ export const ancestors = (path: string): ReadonlyArray<string> => {
   return names.map((_, index) => `/${names.slice(0, index + 1).join("/")}`)
 }
 
+/** The inode at the path. */
 export const resolve = (state: SimulatedState, operation: DiskOperation, path: string): number | DiskError => {
   if (path === "" || path.includes("\0")) {
     return new DiskFailed({ operation, path, code: "EINVAL", detail: "the path is empty or has a zero byte" })
@@ -41,11 +43,13 @@ export const resolve = (state: SimulatedState, operation: DiskOperation, path: s
   return id
 }
 
+/** The inode at the path, which has to be a directory. */
 export const resolveDirectory = (state: SimulatedState, operation: DiskOperation, path: string): number | DiskError => {
   const id = resolve(state, operation, path)
   return typeof id === "number" && state.nodes.get(id)!.kind !== "directory" ? notDirectory(operation, path) : id
 }
 
+/** The place of the path, whose parent has to be a directory. The root has none. */
 export const locate = (state: SimulatedState, operation: DiskOperation, path: string): Place | DiskError => {
   const names = segments(path)
   const name = names.at(-1)
