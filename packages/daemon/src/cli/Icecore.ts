@@ -6,10 +6,20 @@ import type { CliCommand } from "./CliServices.ts"
 import { configCommand } from "./commands/ConfigCommand.ts"
 import { getCommand } from "./commands/GetCommand.ts"
 import { ingestCommand } from "./commands/IngestCommand.ts"
+import { inspectCommand } from "./commands/InspectCommand.ts"
 import { runCommand } from "./commands/RunCommand.ts"
 import { statusCommand } from "./commands/StatusCommand.ts"
+import { verifyCommand } from "./commands/VerifyCommand.ts"
 
 export const icecore: CliCommand<"icecore"> = Command.make("icecore").pipe(
   Command.withDescription("Keep the full history of a sequenced log and answer for any part of it"),
-  Command.withSubcommands([runCommand, ingestCommand, getCommand, statusCommand, configCommand])
+  Command.withSubcommands([
+    runCommand,
+    ingestCommand,
+    getCommand,
+    statusCommand,
+    inspectCommand,
+    verifyCommand,
+    configCommand
+  ])
 )
