@@ -20,12 +20,12 @@ describe("Catalog", () => {
   )
   it.live(
     "Catalog.writeChunk keeps its invariants, whenever the power goes",
-    () => enumerate(Artifact.freezing(), 18_000),
+    () => enumerate(Artifact.freezing(), 25_000),
     120_000
   )
   it.live(
     "Catalog.writeChunk writes again what a crash left, whenever the power goes",
-    () => enumerate(Artifact.refreezing(), 10_000),
+    () => enumerate(Artifact.refreezing(), 4_000),
     120_000
   )
   it.live(
@@ -35,7 +35,7 @@ describe("Catalog", () => {
   )
   it.live(
     "Catalog.writeIndex keeps one coverage, whenever the power goes",
-    () => enumerate(Artifact.rolling(), 12_000),
+    () => enumerate(Artifact.rolling(), 10_500),
     120_000
   )
   it.live(

@@ -15,8 +15,7 @@ export const snapshotSuite = (it: Vitest.MethodsNonLive<Store>): void => {
         yield* catalog.writeChunk({
           chunk: ChunkId(number),
           kinds: ["entries", "keys"],
-          produce: writeFiles,
-          writeWanted
+          produce: writeWanted
         })
       yield* catalog.demote([chunkKey(ChunkId(1), "entries"), chunkKey(ChunkId(10), "entries")])
       const snapshot = yield* catalog.snapshot
