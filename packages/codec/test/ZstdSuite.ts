@@ -140,6 +140,8 @@ export const suite = <E>(name: string, layer: Layer.Layer<Zstd, E>): void => {
         const frame = fromHex("28b52ffd200109000000")
         assert.strictEqual(faultOf(zstd.decompressSync(frame)), "checksum")
         assert.strictEqual(faultOf(zstd.decompressSync(frame, { checksum: "optional" })), "none")
+        const cut = frame.subarray(0, frame.length - 1)
+        assert.strictEqual(faultOf(zstd.decompressSync(cut, { checksum: "optional" })), "truncated")
       }).pipe(Effect.provide(layer))
     )
 

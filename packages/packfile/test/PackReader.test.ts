@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Zstd, ZstdLive } from "@icecore/codec"
+import { Crc32c, Zstd, ZstdLive } from "@icecore/codec"
 import { Effect, Layer, Option, Stream } from "effect"
 import * as fc from "fast-check"
 import * as OffsetIndex from "../src/format/OffsetIndex.ts"
@@ -165,6 +165,31 @@ describe("PackReader", () => {
     }).pipe(Effect.provide(live))
   )
 
+  it.effect(
+    "PackReader does not decode a record whose items sum to more than its cap, nor believe an encoding's length",
+    () =>
+      Effect.gen(function* () {
+        let decodes = 0
+        const short: RecordEncoding.RecordEncoding = {
+          name: "short",
+          encode: (payload) => Effect.succeed(payload),
+          decode: (stored) =>
+            Effect.sync(() => {
+              decodes++
+              return stored.subarray(1)
+            }),
+          release: Effect.void
+        }
+        const source = ByteSource.fromBytes(yield* packBytes(numbered(2), { itemsPerRecord: 2 }))
+        const capped = yield* PackReader.open(source, { encoding: short, maxRecordSizeBytes: 12 })
+        assert.strictEqual((yield* Effect.flip(capped.read(0)))._tag, "PackLimitExceeded")
+        assert.strictEqual(decodes, 0)
+        const open = yield* PackReader.open(source, { encoding: short })
+        assert.strictEqual((yield* Effect.flip(open.read(0)))._tag, "PackCorrupt")
+        assert.strictEqual(decodes, 1)
+      }).pipe(Effect.provide(live))
+  )
+
   it.effect("PackReader reads every record but the damaged one, and verify names it with its place", () =>
     Effect.gen(function* () {
       const items = numbered(100)
@@ -246,6 +271,10 @@ describe("Trailer", () => {
     const tooLong = Trailer.decode(Trailer.encode(largest), 2 ** 33)
     assert("part" in tooLong)
     assert.strictEqual(tooLong.part, "size")
+    const crowded = { ...one, recordCount: 129, totalItems: 129, indexSizeBytes: 15, appDataSizeBytes: 0 }
+    const tooMany = Trailer.decode(Trailer.encode(crowded), 2 ** 33)
+    assert("part" in tooMany)
+    assert.strictEqual(tooMany.part, "trailer")
   })
 
   it("Trailer.encode gives the bytes of the worked example", () => {
@@ -303,5 +332,9 @@ describe("OffsetIndex", () => {
     assert.strictEqual(partOf(172, sum), "index")
     assert.strictEqual(partOf(301, sum), "index")
     assert.strictEqual(partOf(300, sum, bytes.with(3, bytes[3]! ^ 1)), "checksum")
+    const longer = new Uint8Array([0, ...bytes])
+    const end = longer.length - 4
+    new DataView(longer.buffer).setUint32(end, Crc32c.update(0, longer, 0, end), true)
+    assert.strictEqual(partOf(300, sum, longer), "index")
   })
 })
