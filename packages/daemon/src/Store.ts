@@ -52,7 +52,10 @@ export type StoreOpenError =
   | StorageError
 
 export interface StoreOptions extends Layout.LayoutOptions {
-  /** Pinned on first start. Default: {@link Geometry.defaults}, with the domain's own first seq. */
+  /**
+   * Pinned on first start, compared ever after. A number left out is what is pinned, and on first start that of
+   * {@link Geometry.defaults}, the first seq that of the domain.
+   */
   readonly geometry?: Partial<Geometry.Geometry>
   /** Entries in a synced commit at most, when so many are at hand. More is faster, and never less safe. Default 1. */
   readonly entriesPerCommit?: number
@@ -102,11 +105,18 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     const isReadOnly = options.mode === "readOnly"
     const retry = options.retry ?? {}
     const layout = yield* Layout.make(options)
-    const geometry = yield* Geometry.make({ firstSeq: domain.firstSeq, ...options.geometry })
+    const geometryDefaults = yield* Geometry.make({ firstSeq: domain.firstSeq })
+    yield* Geometry.make({ ...geometryDefaults, ...options.geometry })
     const { dataDir } = layout
     if (isReadOnly) yield* mustExist(engine, layout)
     yield* StorageLock.acquire(layout)
-    const catalog = yield* Catalog.make({ layout, geometry, domain: { name: domain.name, version: domain.version } })
+    const catalog = yield* Catalog.make({
+      layout,
+      geometry: options.geometry ?? {},
+      geometryDefaults,
+      domain: { name: domain.name, version: domain.version }
+    })
+    const { geometry } = catalog.pins
     const hotSet = yield* HotSet.make<StorageError>()
     const packs = yield* PackCache.make<StorageError | ReadView.ChunkNotFrozen>({
       idleCount: options.idlePackCount ?? 64,

@@ -4,7 +4,7 @@ import { Zstd, ZstdLive } from "@icecore/codec"
 import { Engine } from "@icecore/engine"
 import * as MemoryEngine from "@icecore/engine/memory"
 import { Disk } from "@icecore/packfile"
-import { CrashRecorder, type CrashWorld, SimulatedDisk } from "@icecore/packfile/testing"
+import { CrashRecorder, type CrashWorld, SimulatedDisk, SurvivorChoice } from "@icecore/packfile/testing"
 import { Effect, Layer, type Scope, Stream } from "effect"
 
 import * as NdjsonDomain from "../../src/domain/NdjsonDomain.ts"
@@ -71,6 +71,18 @@ export const entryAt = (seq: number): Uint8Array =>
 
 export const entriesAt = (from: number, to: number): ReadonlyArray<Uint8Array> =>
   Array.from({ length: to - from + 1 }, (_, index) => entryAt(from + index))
+
+const largeEntries = new Map<number, Uint8Array>()
+
+/** The bytes of a large entry `seq`: some 3 kB that do not compress, so that a pack has several blocks that a crash can lose. */
+export const largeEntryAt = (seq: number): Uint8Array => {
+  const known = largeEntries.get(seq)
+  if (known !== undefined) return known
+  const next = SurvivorChoice.generator(seq + 1)
+  const entry = Uint8Array.from({ length: 2_500 + (seq % 3) * 700 }, () => 32 + (next() % 224))
+  largeEntries.set(seq, entry)
+  return entry
+}
 
 /** All of a range. */
 export const collect = (
