@@ -52,10 +52,13 @@ import * as Removal from "./internal/Removal.ts"
 import type { Store } from "./internal/Store.ts"
 import * as Layout from "./Layout.ts"
 
-/** What a store is opened with. Everything but the layout is pinned on first start and must be the same ever after. */
+/** What a store is opened with. Everything but the layout is pinned on first start; what is given must be the same ever after. */
 export interface CatalogOptions<E = never, R = never> {
   readonly layout: Layout.Layout
-  readonly geometry: Geometry
+  /** A number left out is taken from `geometryDefaults` on first start, and from what is pinned ever after. */
+  readonly geometry: Partial<Geometry>
+  /** Default: `Geometry.defaults`. */
+  readonly geometryDefaults?: Geometry
   readonly domain: DomainPin
   /**
    * Lowest seq ever kept. A number is pinned and compared like the rest; `onFirstStart` runs when the catalog is made, and

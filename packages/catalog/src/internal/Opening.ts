@@ -21,6 +21,7 @@ import {
 import * as CatalogSnapshot from "../CatalogSnapshot.ts"
 import * as CatalogKey from "../format/CatalogKey.ts"
 import * as Pins from "../format/Pins.ts"
+import * as Geometry from "../Geometry.ts"
 import type { Layout } from "../Layout.ts"
 import * as ArtifactFiles from "./ArtifactFiles.ts"
 import * as CatalogTable from "./CatalogTable.ts"
@@ -171,7 +172,7 @@ export const open: <E, R>(
   | ArtifactMissing,
   R
 > = Effect.fnUntraced(function* <E, R>(database: Database, disk: Disk, options: CatalogOptions<E, R>) {
-  const { layout, geometry, domain, earliestSeq } = options
+  const { layout, domain, earliestSeq } = options
   const { path } = database
   const texts = yield* readConfig(database)
   if (texts.size === 0) {
@@ -179,6 +180,7 @@ export const open: <E, R>(
     if (Option.isSome(first)) return yield* CatalogTable.corrupt(path, first.value, "the pins are missing")
     const data = yield* findData(disk, layout)
     if (Option.isSome(data)) return yield* new CatalogLost({ path, found: data.value })
+    const geometry: Geometry.Geometry = { ...(options.geometryDefaults ?? Geometry.defaults), ...options.geometry }
     const earliest =
       earliestSeq === undefined
         ? geometry.firstSeq
@@ -202,7 +204,7 @@ export const open: <E, R>(
   const pins = yield* decodePins(path, texts)
   yield* refuseUnknownKeys(database)
   const configured: Pins.Pins = {
-    geometry,
+    geometry: { ...pins.geometry, ...options.geometry },
     earliestSeq: typeof earliestSeq === "number" ? earliestSeq : pins.earliestSeq,
     domain
   }

@@ -3,6 +3,7 @@ import { assert, type Vitest } from "@effect/vitest"
 import { Disk } from "@icecore/packfile"
 import { Effect } from "effect"
 import * as Catalog from "../../src/Catalog.ts"
+import type * as Geometry from "../../src/Geometry.ts"
 import * as Layout from "../../src/Layout.ts"
 import { chunk, domain, geometry, open, type Store, tamper, temporaryLayout, writeWanted } from "../Harness.ts"
 
@@ -38,6 +39,21 @@ export const openSuite = (it: Vitest.MethodsNonLive<Store>): void => {
         assert.include(error.message, `${pin} is pinned to ${pinned}, configured is ${configured}`)
       })
     )
+
+  it.effect(
+    "Catalog.make takes what is pinned where the geometry leaves a number out, and defaults on first start",
+    () =>
+      Effect.gen(function* () {
+        const layout = yield* temporaryLayout
+        const start = (given: Partial<Geometry.Geometry>) =>
+          Effect.scoped(Catalog.make({ layout, geometry: given, geometryDefaults: geometry, domain }))
+        const expected = { ...geometry, entriesPerChunk: 7 }
+        assert.deepStrictEqual((yield* start({ entriesPerChunk: 7 })).pins.geometry, expected)
+        assert.deepStrictEqual((yield* start({})).pins.geometry, expected)
+        assert.deepStrictEqual((yield* start({ firstSeq: geometry.firstSeq })).pins.geometry, expected)
+        assert.strictEqual((yield* Effect.flip(start({ entriesPerChunk: 8 })))._tag, "CatalogPinMismatch")
+      })
+  )
 
   it.effect("Catalog.make asks for the earliest seq on the first start only", () =>
     Effect.gen(function* () {

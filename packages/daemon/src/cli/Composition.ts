@@ -6,7 +6,7 @@ import { ZstdLive } from "@icecore/codec"
 import type { Engine } from "@icecore/engine"
 import type { Disk } from "@icecore/packfile"
 import { LiveDisk } from "@icecore/packfile/live"
-import { Effect, Layer, Logger, Option, References, type Stdio } from "effect"
+import { Effect, Layer, Logger, Option, Record, References, type Stdio } from "effect"
 import type { Config } from "../config/Config.ts"
 import type { Domain } from "../Domain.ts"
 import * as NdjsonDomain from "../domain/NdjsonDomain.ts"
@@ -33,7 +33,7 @@ export const storeOptions = (config: Config, mode: "readWrite" | "readOnly"): St
     ...Option.match(catalogDir, { onNone: () => ({}), onSome: (path) => ({ catalogDir: path }) }),
     ...Option.match(hotDir, { onNone: () => ({}), onSome: (path) => ({ hotDir: path }) }),
     ...Option.match(entriesDir, { onNone: () => ({}), onSome: (path) => ({ entriesDir: path }) }),
-    geometry: config.geometry,
+    geometry: Record.getSomes(config.geometry),
     entriesPerCommit: config.ingest.batch,
     maxUnfrozenChunks: config.ingest.maxUnfrozen,
     mode
@@ -53,9 +53,15 @@ export const storeLayer = (
 /** The source that the configuration names; bounded when `follow` is false. */
 export const makeSource = (
   config: Config,
-  options: { readonly follow: boolean; readonly ratePerSecond?: number; readonly count?: number }
+  options: {
+    /** First seq of the store. */
+    readonly firstSeq: number
+    readonly follow: boolean
+    readonly ratePerSecond?: number
+    readonly count?: number
+  }
 ): Effect.Effect<Source, never, Disk | Stdio.Stdio> => {
-  const { firstSeq } = config.geometry
+  const { firstSeq } = options
   return config.source.kind === "demo"
     ? Effect.succeed(
         DemoSource.make({

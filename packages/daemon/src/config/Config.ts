@@ -19,9 +19,9 @@ export interface Config {
     readonly catalog: "sqlite" | "lmdb"
   }
   readonly geometry: {
-    readonly firstSeq: number
-    readonly entriesPerChunk: number
-    readonly chunksPerWindow: number
+    readonly firstSeq: Option.Option<number>
+    readonly entriesPerChunk: Option.Option<number>
+    readonly chunksPerWindow: Option.Option<number>
   }
   readonly domain: {
     readonly name: "ndjson"
@@ -88,12 +88,20 @@ const settings: Settings = {
   },
   geometry: {
     firstSeq: setting(
-      Kind.integer(0, Number.MAX_SAFE_INTEGER),
-      0,
-      "Sequence number of the first entry (pinned at first start)"
+      Kind.optional(Kind.integer(0, Number.MAX_SAFE_INTEGER)),
+      Option.none(),
+      "Sequence number of the first entry; pinned at first start, then 0 unless set"
     ),
-    entriesPerChunk: setting(Kind.integer(1, 0xffff_ffff), 10_000, "Entries in a chunk (pinned at first start)"),
-    chunksPerWindow: setting(Kind.integer(1, 100_000_000), 1_000, "Chunks in a window (pinned at first start)")
+    entriesPerChunk: setting(
+      Kind.optional(Kind.integer(1, 0xffff_ffff)),
+      Option.none(),
+      "Entries in a chunk; pinned at first start, then 10000 unless set"
+    ),
+    chunksPerWindow: setting(
+      Kind.optional(Kind.integer(1, 100_000_000)),
+      Option.none(),
+      "Chunks in a window; pinned at first start, then 1000 unless set"
+    )
   },
   domain: {
     name: setting(Kind.oneOf(["ndjson"]), "ndjson", "What an entry is (pinned at first start)")

@@ -46,7 +46,8 @@ export const ingestCommand: CliCommand<"ingest"> = Command.make(
 
 const ingest = Effect.fnUntraced(function* (config: Config, json: boolean) {
   const store = yield* Store
-  const source = yield* makeSource(config, { follow: false, count: demoEntryCount })
+  const { firstSeq } = store.catalog.pins.geometry
+  const source = yield* makeSource(config, { firstSeq, follow: false, count: demoEntryCount })
   const before = yield* store.history.status
   const sample = Effect.gen(function* () {
     const status = yield* store.history.status

@@ -1,7 +1,7 @@
 /**
  * `icecore run`: the daemon. Opens the store, follows the source, freezes behind it and answers over HTTP, until a signal.
  */
-import { type Cause, Effect, Layer, Option, Schedule } from "effect"
+import { type Cause, Duration, Effect, Layer, Option, Schedule } from "effect"
 import { Command } from "effect/cli"
 import { HttpServer } from "effect/http"
 import type { Config } from "../../config/Config.ts"
@@ -47,8 +47,12 @@ const daemon = Effect.fnUntraced(function* (config: Config, origin: string) {
   const server = yield* HttpServer.HttpServer
   const url = HttpServer.formatAddress(server.address)
   yield* Effect.logInfo(`Serving ${config.storage.dataDir} at ${url} (settings from ${origin})`)
-  yield* announce(url)
-  const source = yield* makeSource(config, { follow: config.source.follow, ratePerSecond: config.source.demoRate })
+  yield* announce(url, store.catalog.pins.geometry.firstSeq)
+  const source = yield* makeSource(config, {
+    firstSeq: store.catalog.pins.geometry.firstSeq,
+    follow: config.source.follow,
+    ratePerSecond: config.source.demoRate
+  })
   yield* store.ingest(source).pipe(
     Effect.flatMap((report) =>
       Effect.logInfo(`The source ended: ${Output.formatCount(report.entryCount)} entries ingested; serving goes on`)
@@ -63,12 +67,12 @@ const daemon = Effect.fnUntraced(function* (config: Config, origin: string) {
 })
 
 /** Lines to copy: they work as they stand. */
-const announce = (url: string): Effect.Effect<void> =>
+const announce = (url: string, firstSeq: number): Effect.Effect<void> =>
   Effect.logInfo(
     [
       "Try:",
       `  curl ${url}/v1/status`,
-      `  curl ${url}/v1/entries/0`,
+      `  curl ${url}/v1/entries/${firstSeq}`,
       `  curl '${url}/v1/entries?order=descending&limit=5'`
     ].join("\n")
   )
@@ -86,7 +90,7 @@ const report = (history: typeof History.Service): Effect.Effect<void> => {
     const { frozen, freezing, hot } = status.chunks
     yield* Effect.logInfo(
       `entries ${floor} to ${latest}; chunks ${frozen} frozen, ${freezing} freezing, ${hot} hot; ` +
-        `entry ${seq} read back: ${bytes.length} bytes in ${duration}`
+        `entry ${seq} read back: ${bytes.length} bytes in ${Duration.toMillis(duration).toFixed(1)} ms`
     )
   }).pipe(Effect.catch((error) => Effect.logError(error.message)))
 }
