@@ -235,10 +235,13 @@ const cases: Readonly<Record<string, Case>> = {
 
   "a file fails with EBADF after its scope": Effect.fnUntraced(function* (directory) {
     const file = yield* Effect.scoped(opened(`${directory}/a`, "create"))
+    // Likely to get the descriptor number that the first one had.
+    const next = yield* opened(`${directory}/b`, "create")
     yield* expectFailure(file.writeAt(bytesOf(1), 0), "DiskFailed", "EBADF")
     yield* expectFailure(readBytes(file, 0, 1), "DiskFailed", "EBADF")
     yield* expectFailure(file.size, "DiskFailed", "EBADF")
     yield* expectFailure(file.sync, "DiskFailed", "EBADF")
+    yield* expectEqual(yield* next.size, 0, "the size of another file")
   }),
 
   "a file stays usable after unlink and rename": Effect.fnUntraced(function* (directory) {
