@@ -66,7 +66,10 @@ export class EngineValueSize extends Data.Error<{
   }
 }
 
-/** The call cannot be made: an unknown keyspace, a write to a read-only database, rows of a `replace` out of order. */
+/**
+ * The call cannot be made: an unknown keyspace, a write to a read-only database, rows of a `replace` out of order, a directory
+ * with the database of another engine.
+ */
 export class EngineMisuse extends Data.Error<{ readonly path: string; readonly detail: string }> {
   readonly _tag = "EngineMisuse"
   override readonly name = "EngineMisuse"

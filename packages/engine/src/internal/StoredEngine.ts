@@ -26,6 +26,7 @@ import {
   type EngineOpenError,
   type OpenOptions
 } from "../Engine.ts"
+import { dataFiles } from "./DataFiles.ts"
 import { keyspacesProblem } from "./KeyspaceNames.ts"
 import type { Store, StoreLibrary } from "./Store.ts"
 import { makeStoredDatabase } from "./StoredDatabase.ts"
@@ -55,6 +56,8 @@ interface DatabaseFiles {
   readonly makeData: (directory: string, fill: (path: string) => Promise<void>) => Effect.Effect<void, EngineOpenError>
   readonly sweep: (directory: string) => Effect.Effect<void, EngineOpenError>
   readonly inspect: (directory: string) => Effect.Effect<void, EngineOpenError>
+  /** Refuses a directory that holds another engine's database. */
+  readonly refuseForeign: (directory: string) => Effect.Effect<void, EngineOpenError>
 }
 
 const databaseFiles = (disk: Disk, library: StoreLibrary): DatabaseFiles => {
@@ -102,6 +105,15 @@ const databaseFiles = (disk: Disk, library: StoreLibrary): DatabaseFiles => {
       })
     ).pipe(diskErrors(directory, "open"))
 
+  const refuseForeign: DatabaseFiles["refuseForeign"] = (directory) =>
+    Effect.gen(function* () {
+      for (const [engine, name] of Object.entries(dataFiles)) {
+        if (name === fileName || Option.isNone(yield* disk.stat(path.join(directory, name)))) continue
+        const detail = `it is a database of engine ${engine} (${name}), not of ${library.name}`
+        return yield* new EngineMisuse({ path: directory, detail })
+      }
+    }).pipe(diskErrors(directory, "open"))
+
   return {
     dataPath,
     isRest: (name) => restNames.has(name),
@@ -109,7 +121,8 @@ const databaseFiles = (disk: Disk, library: StoreLibrary): DatabaseFiles => {
     makeDirectory,
     makeData,
     sweep,
-    inspect
+    inspect,
+    refuseForeign
   }
 }
 
@@ -123,6 +136,7 @@ const open = Effect.fn("Engine.open")(function* (
   const readOnly = mode === "readOnly"
   const problem = keyspacesProblem(keyspaces)
   if (problem !== undefined) return yield* new EngineMisuse({ path: directory, detail: problem })
+  yield* files.refuseForeign(directory)
   const exists = Effect.map(disk.stat(files.dataPath(directory)), Option.isSome).pipe(diskErrors(directory, "open"))
 
   if (mode === "create") yield* files.makeDirectory(directory)
@@ -185,6 +199,7 @@ const destroy = Effect.fn("Engine.destroy")(function* (
     if (Option.isNone(there)) return
     if (there.value.kind !== "directory")
       return yield* new EngineMisuse({ path: directory, detail: "it is not a directory" })
+    yield* files.refuseForeign(absolute)
     const names = (yield* disk.list(absolute)).map(({ name }) => name)
     if (!names.some((name) => files.isData(name) || files.isRest(name) || name === lockName)) return
     yield* disk.lock(at(lockName))

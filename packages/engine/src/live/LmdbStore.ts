@@ -16,6 +16,7 @@ import * as path from "node:path"
 import type { Database as LmdbDatabase, RootDatabase, RootDatabaseOptionsWithPath, Transaction } from "lmdb"
 import { EngineCorrupt, EngineFailed, EngineFull, type Row } from "../Engine.ts"
 import { after } from "../internal/Bounds.ts"
+import { dataFiles } from "../internal/DataFiles.ts"
 import { rowChecksum } from "../internal/RowChecksum.ts"
 import {
   type PageBounds,
@@ -60,7 +61,7 @@ const fullBytes = 1024 * 1024
 
 export const lmdbLibrary = (lmdb: Lmdb): StoreLibrary => ({
   name: "lmdb",
-  fileName: "data.mdb",
+  fileName: dataFiles.lmdb,
   companions: ["-lock"],
   inspect: inspectLmdbFile,
   create: (path) => create(lmdb, path),

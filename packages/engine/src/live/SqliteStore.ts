@@ -13,6 +13,7 @@
 import { Effect } from "effect"
 import type { Durability } from "../Engine.ts"
 import { EngineCorrupt, EngineFailed, EngineFull } from "../Engine.ts"
+import { dataFiles } from "../internal/DataFiles.ts"
 import { rowChecksum } from "../internal/RowChecksum.ts"
 import type { Store, StoreLibrary, StoreOpenOptions, StoreReader } from "../internal/Store.ts"
 import {
@@ -38,7 +39,7 @@ const oldestVersion = 3_051_003
 /** Checks the library's version and gives the store library over it. */
 export const sqliteLibrary = (driver: SqliteDriver): StoreLibrary => ({
   name: "sqlite",
-  fileName: "data.sqlite",
+  fileName: dataFiles.sqlite,
   companions: ["-wal", "-shm", "-journal"],
   inspect,
   create: async (path) => create(driver, path),
