@@ -84,6 +84,17 @@ export const suite = <E>(name: string, layer: Layer.Layer<Zstd, E>): void => {
       }).pipe(Effect.provide(layer))
     )
 
+    it.effect(`${name}.decompress refuses a header whose reserved or unused bit is set`, () =>
+      Effect.gen(function* () {
+        const zstd = yield* Zstd
+        for (const bit of [0x08, 0x10]) {
+          const frame = Result.getOrThrow(zstd.compressSync(text))
+          frame[4]! |= bit
+          assert.strictEqual(faultOf(zstd.decompressSync(frame)), "header")
+        }
+      }).pipe(Effect.provide(layer))
+    )
+
     it.effect(`${name}.decompress refuses what follows the frame, another frame too, and skippable frames`, () =>
       Effect.gen(function* () {
         const zstd = yield* Zstd

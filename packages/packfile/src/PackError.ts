@@ -18,8 +18,9 @@ export class PackCorrupt extends Data.Error<{
   readonly _tag = "PackCorrupt"
   override readonly name = "PackCorrupt"
   override get message(): string {
-    const record = this.recordIndex === undefined ? "" : ` of record ${this.recordIndex}`
-    return `Cannot read pack ${this.path}: ${this.part}${record} at offset ${this.offsetBytes} is damaged: ${this.detail}`
+    const ofRecord = this.recordIndex === undefined ? "" : ` of record ${this.recordIndex}`
+    const place = this.part === "record" ? ofRecord.slice(" of ".length) || "record" : `${this.part}${ofRecord}`
+    return `Cannot read pack ${this.path}: ${place} at offset ${this.offsetBytes} is damaged: ${this.detail}`
   }
 }
 

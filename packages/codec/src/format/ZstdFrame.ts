@@ -3,8 +3,8 @@
  *
  * ```
  * magic 28 B5 2F FD
- * descriptor u8    bits 7-6 size of the content size field, 5 single segment, 3 reserved (zero), 2 checksum,
- *                  1-0 size of the dictionary id (0, 1, 2, 4 bytes)
+ * descriptor u8    bits 7-6 size of the content size field, 5 single segment, 4 unused (zero), 3 reserved (zero),
+ *                  2 checksum, 1-0 size of the dictionary id (0, 1, 2, 4 bytes)
  * [window u8]      unless single segment
  * [dictionary id]
  * [content size]   0 (1 when single segment), 2 (value − 256), 4 or 8 bytes
@@ -26,7 +26,8 @@ const maxBlockSizeBytes = 128 * 1024
 const descriptorAt = 4
 const checksumFlag = 0x04
 const singleSegmentFlag = 0x20
-const reservedFlag = 0x08
+/** Bits 4 and 3. Decoders ignore the first of them, so that nothing but this check would notice it flipped. */
+const zeroFlags = 0x18
 
 /** What the header says. */
 export interface FrameHeader {
@@ -76,7 +77,7 @@ export const parseHeader = (bytes: Uint8Array): FrameHeader | FrameFault => {
     return fault("header", isSkippable ? "it is a skippable frame" : `its magic is 0x${found.toString(16)}`)
   }
   const descriptor = bytes[descriptorAt]!
-  if ((descriptor & reservedFlag) !== 0) return fault("header", "a reserved bit of its header is set")
+  if ((descriptor & zeroFlags) !== 0) return fault("header", "a bit of its header is set that must be zero")
   const isSingleSegment = (descriptor & singleSegmentFlag) !== 0
   const dictionaryIdBytes = [0, 1, 2, 4][descriptor & 3]!
   const windowAt = descriptorAt + 1
