@@ -5,9 +5,9 @@ import type { Disk } from "@icecore/packfile"
 import { Effect, Exit, Option, Scope } from "effect"
 import { LineTooLong, SourceChanged, SourceDamaged, type SourceError } from "../Source.ts"
 import { type ByteInput, fromFile, type InputFile, openFile } from "./ByteInput.ts"
-import { decode, detect, promisedBy } from "./Decompression.ts"
 import * as LineSplitter from "./kernel/LineSplitter.ts"
 import { checksum, describe, type LinePosition } from "./LinePosition.ts"
+import { decode, detect, promisedBy } from "./live/Decompression.ts"
 
 /** Lines that one batch has at most. Its bytes are bounded by one read and one line. */
 export const maxBatchLines = 8_192

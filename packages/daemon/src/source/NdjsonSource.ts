@@ -15,12 +15,12 @@ import { type Duration, Effect, Layer, Option, Pull, type Scope, Stdio, Stream }
 import { Source, type SourceError, SourceFailed, type SourceProgress } from "../Source.ts"
 import * as BoundedFiles from "./BoundedFiles.ts"
 import type { ByteInput } from "./ByteInput.ts"
-import * as Decompression from "./Decompression.ts"
 import * as FollowedDirectory from "./FollowedDirectory.ts"
 import * as FollowedFile from "./FollowedFile.ts"
 import * as LineCursor from "./LineCursor.ts"
 import { changed, type FilesContext, type LineFiles } from "./LineFiles.ts"
 import * as LineStream from "./LineStream.ts"
+import * as Decompression from "./live/Decompression.ts"
 
 /** Longest line when none is set, inclusive: 16 MiB. */
 export const defaultLineLimitBytes: number = 16 * 1024 * 1024

@@ -4,7 +4,7 @@ import { Effect, Option } from "effect"
 import * as fc from "fast-check"
 import type { SourceError } from "../../src/Source.ts"
 import type { ByteInput } from "../../src/source/ByteInput.ts"
-import * as Decompression from "../../src/source/Decompression.ts"
+import * as Decompression from "../../src/source/live/Decompression.ts"
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 

@@ -7,9 +7,9 @@
  */
 import { createGunzip, createZstdDecompress } from "node:zlib"
 import { Effect, Option, type Scope } from "effect"
-import { SourceDamaged, type SourceError } from "../Source.ts"
-import type { ByteInput } from "./ByteInput.ts"
-import * as ZstdFrames from "./kernel/ZstdFrames.ts"
+import { SourceDamaged, type SourceError } from "../../Source.ts"
+import type { ByteInput } from "../ByteInput.ts"
+import * as ZstdFrames from "../kernel/ZstdFrames.ts"
 
 export type Compression = "none" | "gzip" | "zstd"
 
