@@ -21,7 +21,7 @@ import { AppendConflict, type Appended, EntryRefused, EntryTooLarge, LogFull } f
 import * as HotChunk from "./HotChunk.ts"
 import type { HotSet } from "./internal/HotSet.ts"
 import * as LogState from "./internal/LogState.ts"
-import { AcknowledgedEntryLost, SpaceTooLow, type StorageError } from "./StorageError.ts"
+import { AcknowledgedEntryLost, reopenSpaceBytes, SpaceTooLow, type StorageError } from "./StorageError.ts"
 
 /** Bytes of entries that go into one commit, beyond its first entry. */
 export const maxCommitBytes: number = 8 * 1024 * 1024
@@ -76,14 +76,18 @@ export const make = (options: LogWriterOptions): LogWriter => {
 
   const restore: Effect.Effect<void, StorageError> = Effect.gen(function* () {
     const chunk = state.liveChunk
-    const path = Layout.hotPath(catalog.layout, chunk)
-    const freeBytes = yield* disk.freeSpaceBytes(path)
+    const { hot: root } = catalog.layout.roots
+    const freeBytes = yield* disk.freeSpaceBytes(root)
     // A database that is closed while the disk is full may not open again, and its entries must stay readable.
-    if (freeBytes < reopenBytes) return yield* new SpaceTooLow({ path, neededBytes: reopenBytes, freeBytes })
+    if (freeBytes < reopenSpaceBytes)
+      return yield* new SpaceTooLow({ path: root, neededBytes: reopenSpaceBytes, freeBytes })
     const hot = yield* hotSet.reopen(chunk, openLive(chunk))
     const found = Option.getOrElse(yield* HotChunk.highestSeq(hot), () => hot.firstSeq - 1)
     const acknowledged = state.nextSeq - 1
-    if (found < acknowledged) return yield* new AcknowledgedEntryLost({ path, seq: found + 1 })
+    if (found < acknowledged) {
+      const path = Layout.hotPath(catalog.layout, chunk)
+      return yield* new AcknowledgedEntryLost({ path, seq: found + 1 })
+    }
     if (found > acknowledged) yield* HotChunk.rollBack(hot, { seq: acknowledged, position: state.position })
     isSuspect = false
   })
@@ -160,9 +164,6 @@ export const make = (options: LogWriterOptions): LogWriter => {
 }
 
 const maxChunk = Geometry.ChunkId(Geometry.maxChunkId)
-
-/** Free bytes below which a database is not closed and opened again. */
-const reopenBytes = 1024 * 1024
 
 /** How many entries from `start` on fit into a commit of at most `maxEntries`: 1 or more. */
 const pieceLength = (entries: ReadonlyArray<Uint8Array>, start: number, maxEntries: number): number => {

@@ -58,6 +58,9 @@ export type StorageError =
   | SpaceTooLow
   | ChunkUncovered
 
+/** Free bytes below which a database that failed is not closed and opened again: 1 MiB. */
+export const reopenSpaceBytes: number = 1024 * 1024
+
 const lasting: ReadonlySet<string> = new Set([
   "EngineCorrupt",
   "EngineMisuse",

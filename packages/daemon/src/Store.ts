@@ -59,7 +59,7 @@ export interface StoreOptions extends Layout.LayoutOptions {
   readonly geometry?: Partial<Geometry.Geometry>
   /** Entries in a synced commit at most, when so many are at hand. More is faster, and never less safe. Default 1. */
   readonly entriesPerCommit?: number
-  /** Complete chunks that may wait for their freeze before ingestion waits for them; each has a hot database. Default 16. */
+  /** Complete chunks that may wait for their freeze before ingestion waits for them; each has a hot database. Default 4. */
   readonly maxUnfrozenChunks?: number
   /** Packfiles kept open while nobody reads them. Default 64. */
   readonly idlePackCount?: number
@@ -133,7 +133,7 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
           frozenCount,
           retry,
           discardable: plan.discardable,
-          maxUnfrozenChunks: options.maxUnfrozenChunks ?? 16,
+          maxUnfrozenChunks: options.maxUnfrozenChunks ?? 4,
           freeze: (chunk) =>
             Effect.provideContext(processChunk({ catalog, hotSet, chunk, source: state.feeder }), services)
         })

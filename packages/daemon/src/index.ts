@@ -6,7 +6,13 @@ export { HotChunkDamaged } from "./HotChunk.ts"
 export { SourceDiverged } from "./Ingestion.ts"
 export { HistoryHole } from "./Recovery.ts"
 export * from "./Source.ts"
-export * from "./StorageError.ts"
+export {
+  AcknowledgedEntryLost,
+  ChunkUncovered,
+  isTransient,
+  SpaceTooLow,
+  type StorageError
+} from "./StorageError.ts"
 export * as Store from "./Store.ts"
 export * as StoreVerify from "./StoreVerify.ts"
 export * as DemoSource from "./source/DemoSource.ts"

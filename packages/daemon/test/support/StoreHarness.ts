@@ -28,8 +28,8 @@ export const zstdLayer: Layer.Layer<Zstd> = Layer.effect(
   }))
 ).pipe(Layer.provide(ZstdLive.layer))
 
-/** Everything but disk and engine. */
-const rest = (disk: Disk, engine: Engine): Layer.Layer<Store.StoreServices> =>
+/** Everything that a store needs, over a disk and an engine. */
+export const services = (disk: Disk, engine: Engine): Layer.Layer<Store.StoreServices> =>
   HotEngine.layer.pipe(
     Layer.provideMerge(Layer.succeed(Engine, engine)),
     Layer.merge(Layer.succeed(Disk, disk)),
@@ -48,7 +48,7 @@ export const makeMachine = (
   const disk = SimulatedDisk.make(world, options.disk)
   const medium = MemoryEngine.makeMedium(world)
   const seen = options.mapDisk?.(disk.disk) ?? disk.disk
-  return { disk, medium, services: rest(seen, MemoryEngine.make(medium)) }
+  return { disk, medium, services: services(seen, MemoryEngine.make(medium)) }
 }
 
 /** Opens a store, uses it, and closes it. */
