@@ -23,13 +23,14 @@ import * as Ingestion from "./Ingestion.ts"
 import * as HotSet from "./internal/HotSet.ts"
 import * as LogState from "./internal/LogState.ts"
 import * as PackCache from "./internal/PackCache.ts"
+import * as ReopeningEngine from "./internal/ReopeningEngine.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as LogWriter from "./LogWriter.ts"
 import { processChunk } from "./ProcessChunk.ts"
 import * as ReadView from "./ReadView.ts"
 import * as Recovery from "./Recovery.ts"
 import type { Source } from "./Source.ts"
-import type { StorageError } from "./StorageError.ts"
+import { reopenSpaceBytes, type StorageError } from "./StorageError.ts"
 import * as StoreVerify from "./StoreVerify.ts"
 
 /** There is no store in the directory, and it was to be opened for reading only. */
@@ -110,12 +111,17 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     const { dataDir } = layout
     if (isReadOnly) yield* mustExist(engine, layout)
     yield* StorageLock.acquire(layout)
-    const catalog = yield* Catalog.make({
-      layout,
-      geometry: options.geometry ?? {},
-      geometryDefaults,
-      domain: { name: domain.name, version: domain.version }
-    })
+    const freeSpaceBytes = disk.freeSpaceBytes(dataDir)
+    const catalog = yield* Effect.provideService(
+      Catalog.make({
+        layout,
+        geometry: options.geometry ?? {},
+        geometryDefaults,
+        domain: { name: domain.name, version: domain.version }
+      }),
+      Engine,
+      ReopeningEngine.make({ engine, freeSpaceBytes, neededBytes: reopenSpaceBytes })
+    )
     const { geometry } = catalog.pins
     const hotSet = yield* HotSet.make<StorageError>()
     const packs = yield* PackCache.make<StorageError | ReadView.ChunkNotFrozen>({

@@ -126,6 +126,26 @@ describe("Store", () => {
     )
   })
 
+  it.live("goes on by itself after the catalog could not be written for a while", () => {
+    const machine = makeMachine()
+    return withStore(
+      machine,
+      ({ history, ingest, settled }) =>
+        Effect.gen(function* () {
+          yield* history.append([DemoSource.entryAt(0)])
+          machine.medium.inject({ point: "sync", code: "ENOSPC", failureCount: 6, path: "/store/catalog" })
+          assert.strictEqual((yield* ingest(DemoSource.make({ count: 30 }))).frozenChunkCount, 7)
+          yield* settled
+          const entries = yield* collect(history)
+          assert.deepStrictEqual(
+            entries.map(({ bytes }) => bytes),
+            Array.from({ length: 30 }, (_, seq) => DemoSource.entryAt(seq))
+          )
+        }),
+      { retry: { firstDelay: "2 millis", longestDelay: "10 millis" } }
+    )
+  })
+
   it.live("does not begin a freeze that cannot fit, and freezes when space returns", () => {
     const machine = makeMachine()
     return withStore(
