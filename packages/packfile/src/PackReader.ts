@@ -124,7 +124,9 @@ const makeReader = (pack: PackOpening.OpenPack, extract: Extract | undefined): P
   const read = (position: number): Effect.Effect<Uint8Array, PackReadError> =>
     isWithin(position) ? StoredRecord.readItem(pack, position) : Effect.fail(outOfRange(position))
 
-  const readMany: PackReader["readMany"] = (positions, options) => {
+  const readMany: PackReader["readMany"] = (given, options) => {
+    // The stream may run after the caller has taken the list back.
+    const positions = [...given]
     let previous = -1
     for (const position of positions) {
       if (!isWithin(position)) return Stream.fail(outOfRange(position))

@@ -47,6 +47,45 @@ describe("PackReader", () => {
     }).pipe(Effect.provide(live))
   )
 
+  it.effect(
+    "PackReader.readMany reads the positions it was given, though the list changes before the stream runs",
+    () =>
+      Effect.gen(function* () {
+        const items = numbered(9)
+        const reader = yield* PackReader.open(ByteSource.fromBytes(yield* packBytes(items, { itemsPerRecord: 2 })))
+        const positions = [1, 4, 8]
+        const stream = reader.readMany(positions)
+        positions.splice(0, 2, 4_000_000_000)
+        assert.deepStrictEqual(yield* Stream.runCollect(stream), [items[1]!, items[4]!, items[8]!])
+      }).pipe(Effect.provide(live))
+  )
+
+  it.effect("PackReader does not hang on 2^32 - 1 items that a few bytes claim to hold", () =>
+    Effect.gen(function* () {
+      const totalItems = 0xffff_ffff
+      const index = indexBytes([4])
+      const trailer = Trailer.encode({
+        format: 0,
+        recordCount: 1,
+        totalItems,
+        itemsPerRecord: totalItems,
+        indexSizeBytes: index.length,
+        appDataSizeBytes: 0,
+        contentHash: undefined
+      })
+      const source = ByteSource.fromBytes(new Uint8Array([...new Uint8Array(4), ...index, ...trailer]))
+      const reader = yield* PackReader.open(source)
+      const started = performance.now()
+      for (const reading of [reader.verify(), Stream.runDrain(reader.range(0, totalItems))]) {
+        assert.strictEqual(
+          (yield* Effect.flip<void, { readonly _tag: string }, never>(reading))._tag,
+          "PackLimitExceeded"
+        )
+      }
+      assert.isBelow(performance.now() - started, 1_000)
+    })
+  )
+
   it.effect("PackReader.range gives any part, and may be left early", () =>
     Effect.gen(function* () {
       const items = numbered(300)

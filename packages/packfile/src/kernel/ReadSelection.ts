@@ -5,18 +5,26 @@ import * as OffsetIndex from "../format/OffsetIndex.ts"
 export interface ReadSelection {
   readonly count: number
   readonly positionAt: (index: number) => number
+  /** The least index from `from` on whose position is `position` or more; `count` when there is none. */
+  readonly indexFrom: (position: number, from: number) => number
 }
 
 /** `count` positions from `start` on. */
 export const ofRange = (start: number, count: number): ReadSelection => ({
   count,
-  positionAt: (index) => start + index
+  positionAt: (index) => start + index,
+  indexFrom: (position, from) => Math.min(Math.max(position - start, from), count)
 })
 
 /** The positions of a list. */
 export const ofPositions = (positions: ReadonlyArray<number>): ReadSelection => ({
   count: positions.length,
-  positionAt: (index) => positions[index]!
+  positionAt: (index) => positions[index]!,
+  indexFrom: (position, from) => {
+    let index = from
+    while (index < positions.length && positions[index]! < position) index++
+    return index
+  }
 })
 
 /** Neighbouring records that are read at once. */
@@ -36,7 +44,10 @@ export const coalescedSizeBytes: number = 1024 * 1024
 /** Records that are read together at most, so that planning a batch of empty records ends too. */
 const maxBatchRecords = 16_384
 
-/** The batch that begins with the selected position `from`, which is less than `selection.count`. */
+/**
+ * The batch that begins with the selected position `from`, which is less than `selection.count`. Takes time by its records, not
+ * by the items of a range: how many those are is what a damaged file says.
+ */
 export const batchFrom = (
   index: OffsetIndex.OffsetIndex,
   itemsPerRecord: number,
@@ -47,15 +58,15 @@ export const batchFrom = (
   const offsetBytes = OffsetIndex.offsetOf(index, firstRecord)
   let lastRecord = firstRecord
   let sizeBytes = OffsetIndex.sizeOf(index, firstRecord)
-  let to = from + 1
-  for (; to < selection.count; to++) {
+  let to = selection.indexFrom((firstRecord + 1) * itemsPerRecord, from)
+  while (to < selection.count) {
     const record = Math.floor(selection.positionAt(to) / itemsPerRecord)
-    if (record === lastRecord) continue
     if (record !== lastRecord + 1 || record - firstRecord === maxBatchRecords) break
     const grownBytes = sizeBytes + OffsetIndex.sizeOf(index, record)
     if (grownBytes > coalescedSizeBytes) break
     sizeBytes = grownBytes
     lastRecord = record
+    to = selection.indexFrom((record + 1) * itemsPerRecord, to)
   }
   return { firstRecord, lastRecord, offsetBytes, sizeBytes, from, to }
 }
