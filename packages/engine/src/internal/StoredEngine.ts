@@ -193,25 +193,33 @@ const destroy = Effect.fn("Engine.destroy")(function* (
   directory: string
 ): Effect.fn.Return<void, EngineOpenError> {
   const absolute = path.resolve(directory)
+  const parent = path.dirname(absolute)
   const at = (name: string) => path.join(absolute, name)
   const steps = Effect.gen(function* () {
     const there = yield* disk.stat(absolute)
-    if (Option.isNone(there)) return
+    if (Option.isNone(there)) {
+      // An earlier removal may have been killed before this step.
+      if (Option.isSome(yield* disk.stat(parent))) yield* disk.syncDirectory(parent)
+      return
+    }
     if (there.value.kind !== "directory")
       return yield* new EngineMisuse({ path: directory, detail: "it is not a directory" })
     yield* files.refuseForeign(absolute)
     const names = (yield* disk.list(absolute)).map(({ name }) => name)
-    if (!names.some((name) => files.isData(name) || files.isRest(name) || name === lockName)) return
-    yield* disk.lock(at(lockName))
-    for (const name of names.filter(files.isData)) {
-      yield* disk.unlink(at(name))
-      yield* disk.syncDirectory(absolute)
+    // An empty directory is what a creation or a removal left that was killed at its outermost step.
+    if (names.length > 0) {
+      if (!names.some((name) => files.isData(name) || files.isRest(name) || name === lockName)) return
+      yield* disk.lock(at(lockName))
+      for (const name of names.filter(files.isData)) {
+        yield* disk.unlink(at(name))
+        yield* disk.syncDirectory(absolute)
+      }
+      for (const name of names.filter(files.isRest)) yield* disk.unlink(at(name))
+      yield* disk.unlink(at(lockName))
+      if ((yield* disk.list(absolute)).length > 0) return yield* disk.syncDirectory(absolute)
     }
-    for (const name of names.filter(files.isRest)) yield* disk.unlink(at(name))
-    yield* disk.unlink(at(lockName))
-    if ((yield* disk.list(absolute)).length > 0) return yield* disk.syncDirectory(absolute)
     yield* disk.removeDirectory(absolute)
-    yield* disk.syncDirectory(path.dirname(absolute))
+    yield* disk.syncDirectory(parent)
   })
   yield* Effect.scoped(steps).pipe(diskErrors(directory, "remove"))
 }, Effect.uninterruptible)
