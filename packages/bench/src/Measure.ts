@@ -23,13 +23,13 @@ export interface Measurement {
   readonly timeRatio: number | null
   readonly timeRatioLow: number | null
   readonly timeRatioHigh: number | null
-  /** Largest resident set of the process while the subject ran, over all counted rounds. */
+  /** Largest resident set of the process that ran the subject, over all counted rounds. */
   readonly peakBytes: number
   /** How much of that was not there when the round began. */
   readonly grownBytes: number
 }
 
-/** Runs `rounds` interleaved rounds (1 or more) after one to warm up. Fails with whatever a side fails with. */
+/** Runs `rounds` interleaved rounds (1 or more) after one to warm up, unless the pair is to run once. Fails with whatever a side fails with. */
 export const measure: (
   pair: Pair,
   options: { readonly rounds: number }
@@ -39,8 +39,11 @@ export const measure: (
 ) {
   const memory = yield* ResidentMemory
   const { subject, reference, unitsPerRound } = pair
-  yield* secondsOf(subject)
-  if (reference !== undefined) yield* secondsOf(reference)
+  const rounds = pair.isRunOnce === true ? 1 : options.rounds
+  if (pair.isRunOnce !== true) {
+    yield* secondsOf(subject)
+    if (reference !== undefined) yield* secondsOf(reference)
+  }
 
   const subjectTimes: Array<number> = []
   const referenceTimes: Array<number> = []
@@ -50,16 +53,16 @@ export const measure: (
     yield* subject.prepare ?? Effect.void
     const before = yield* memory.reset
     subjectTimes.push(yield* secondsOfRun(subject))
-    const peak = yield* memory.peakBytes
+    const peak = yield* subject.peakBytes ?? memory.peakBytes
     peakBytes = Math.max(peakBytes, peak)
-    grownBytes = Math.max(grownBytes, peak - before)
+    grownBytes = Math.max(grownBytes, subject.peakBytes === undefined ? peak - before : peak)
   })
   const runReference =
     reference === undefined
       ? Effect.void
       : Effect.map(secondsOf(reference), (seconds) => void referenceTimes.push(seconds))
 
-  for (let round = 0; round < options.rounds; round++) {
+  for (let round = 0; round < rounds; round++) {
     const [first, second] = round % 2 === 0 ? [runSubject, runReference] : [runReference, runSubject]
     yield* first
     yield* second
@@ -67,7 +70,7 @@ export const measure: (
 
   const ratios = referenceTimes.map((seconds, round) => subjectTimes[round]! / seconds)
   return {
-    rounds: options.rounds,
+    rounds,
     unitsPerRound,
     subjectSeconds: median(subjectTimes),
     referenceSeconds: reference === undefined ? null : median(referenceTimes),

@@ -1,7 +1,7 @@
 /**
  * A benchmark row, declared as data: what is measured, against what, and how far apart the two may be.
  */
-import { Data, type Effect, type Scope } from "effect"
+import { Data, Effect, type Scope } from "effect"
 
 /**
  * How far the subject may be from its reference.
@@ -23,6 +23,8 @@ export interface Contender {
   readonly prepare?: Effect.Effect<unknown, unknown>
   /** The measured work of one round, finished and as durable as the row says when the effect completes. */
   readonly run: Effect.Effect<unknown, unknown>
+  /** Peak of the last run in bytes, when the work has a process of its own. Default: that of this process. */
+  readonly peakBytes?: Effect.Effect<number>
 }
 
 /** What `setup` hands to the harness. Subject and reference do the same work on the same input. */
@@ -32,6 +34,8 @@ export interface Pair {
   readonly reference?: Contender
   /** Units of {@link Row.unit} that each side handles in one round. */
   readonly unitsPerRound: number
+  /** One round, none to warm up: for work that takes minutes and whose figure is no ratio. Default false. */
+  readonly isRunOnce?: boolean
 }
 
 export interface SetupOptions {
@@ -55,6 +59,28 @@ export interface Row {
   /** Makes the input once; its scope closes after the last round. */
   readonly setup: (options: SetupOptions) => Effect.Effect<Pair, unknown, Scope.Scope>
 }
+
+/** A side did not do the work that the row is about, so that its time means nothing. */
+export class WorkUndone extends Data.Error<{
+  readonly row: string
+  readonly what: string
+  readonly expected: number
+  readonly actual: number
+}> {
+  readonly _tag = "WorkUndone"
+  override readonly name = "WorkUndone"
+  override get message(): string {
+    return `Cannot count row ${this.row}: ${this.what} is ${this.actual}, expected ${this.expected}`
+  }
+}
+
+/** Fails when the work was not done in full. */
+export const requireWork = (
+  row: string,
+  what: string,
+  counts: { readonly expected: number; readonly actual: number }
+): Effect.Effect<void, WorkUndone> =>
+  counts.expected === counts.actual ? Effect.void : Effect.fail(new WorkUndone({ row, what, ...counts }))
 
 /** A row cannot run here: a program is missing, the system cannot do it. It is shown as skipped, not as failed. */
 export class RowSkipped extends Data.Error<{ readonly row: string; readonly detail: string }> {

@@ -2,6 +2,20 @@
  * All rows, in the order of the table.
  */
 import type { Row } from "../Row.ts"
+import { engineRows } from "./EngineRows.ts"
+import { hotCommitRows } from "./HotCommitRows.ts"
+import { packMemoryRows } from "./PackMemoryRows.ts"
+import { packReadRows } from "./PackReadRows.ts"
+import { packWriteRows } from "./PackWriteRows.ts"
+import { storeRows } from "./StoreRows.ts"
 import { zstdRows } from "./ZstdRows.ts"
 
-export const rows: ReadonlyArray<Row> = [...zstdRows]
+export const rows: ReadonlyArray<Row> = [
+  ...zstdRows,
+  ...engineRows,
+  ...hotCommitRows,
+  ...packWriteRows,
+  ...packReadRows,
+  ...packMemoryRows,
+  ...storeRows
+]
