@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { type Engine, EngineFailed } from "@icecore/engine"
 import * as MemoryEngine from "@icecore/engine/memory"
 import { Disk } from "@icecore/packfile"
 import { FaultEnumerator } from "@icecore/packfile/testing"
@@ -124,6 +125,60 @@ describe("Store", () => {
         }),
       { retry: { firstDelay: "2 millis", longestDelay: "10 millis" } }
     )
+  })
+
+  it.live("removes what a failed commit left all the same, entries and position", () => {
+    const machine = makeMachine()
+    const inner = MemoryEngine.make(machine.medium)
+    let lies = 0
+    // Commits, and then says that it did not: what a disk does whose acknowledgement is lost.
+    const lying: Engine = {
+      ...inner,
+      open: (options) =>
+        Effect.map(inner.open(options), (database) => ({
+          ...database,
+          write: (build, write) =>
+            Effect.andThen(
+              database.write(build, write),
+              Effect.suspend(() =>
+                lies > 0 && lies-- > 0
+                  ? Effect.fail(new EngineFailed({ path: options.path, operation: "write", detail: "EIO" }))
+                  : Effect.void
+              )
+            )
+        }))
+    }
+    const liar = { ...machine, services: services(machine.disk.disk, lying) }
+    const options = { entriesPerCommit: 2, retry: { firstDelay: "2 millis", longestDelay: "10 millis" } } as const
+    return Effect.gen(function* () {
+      yield* withStore(
+        liar,
+        ({ history, ingest }) =>
+          Effect.gen(function* () {
+            yield* ingest(DemoSource.make({ count: 2 }))
+            lies = 1
+            assert.strictEqual((yield* Effect.flip(history.append([entryAt(2), entryAt(3)])))._tag, "EngineFailed")
+            assert.strictEqual((yield* history.status).nextSeq, 2)
+            assert.strictEqual((yield* Effect.flip(history.get(2)))._tag, "EntryNotIngested")
+            yield* history.append([DemoSource.entryAt(2)])
+          }),
+        options
+      )
+      yield* withStore(
+        machine,
+        ({ history, ingest }) =>
+          Effect.gen(function* () {
+            assert.strictEqual((yield* history.status).nextSeq, 3)
+            assert.strictEqual((yield* ingest(DemoSource.make({ count: 9 }))).entryCount, 6)
+            const entries = yield* collect(history)
+            assert.deepStrictEqual(
+              entries.map(({ bytes }) => bytes),
+              Array.from({ length: 9 }, (_, seq) => DemoSource.entryAt(seq))
+            )
+          }),
+        options
+      )
+    })
   })
 
   it.live("goes on by itself after the catalog could not be written for a while", () => {

@@ -5,7 +5,7 @@ import type { CrashWorld } from "@icecore/packfile/testing"
 import { Effect, Layer, type Scope, Stream } from "effect"
 import type { Entry, HistoryReadError } from "../../src/History.ts"
 import * as Store from "../../src/Store.ts"
-import { collect, makeMachine, smallGeometry } from "./StoreHarness.ts"
+import { collect, largeEntryAt, makeMachine, smallGeometry } from "./StoreHarness.ts"
 
 /** A machine in the world that crashes. */
 export const layer = (world: CrashWorld): Layer.Layer<Store.StoreServices> =>
@@ -42,3 +42,15 @@ export const inspect: Effect.Effect<
   )
   return entries
 })
+
+/** The log is a run of {@link largeEntryAt} from the first entry on, and holds at least what was acknowledged. */
+export const check = (
+  acknowledged: ReadonlyArray<number>
+): Effect.Effect<void, Store.StoreOpenError | HistoryReadError, Store.StoreServices | Scope.Scope> =>
+  Effect.map(inspect, (entries) => {
+    assert.isAtLeast(entries.length, (acknowledged.at(-1) ?? -1) + 1)
+    for (const [index, { seq, bytes }] of entries.entries()) {
+      assert.strictEqual(seq, index)
+      assert.isTrue(Buffer.compare(bytes, largeEntryAt(seq)) === 0, `entry ${seq}`)
+    }
+  })
