@@ -1,0 +1,109 @@
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { directory, type EngineName, engineNames } from "../support/LiveStore.ts"
+import { expect, run, start, storeFlags } from "./support/Command.ts"
+import { assertSameBytes, filesBelow, lines, settledFiles, textOf } from "./support/Logs.ts"
+
+/** Kills of `ingest`, and then of `run`, on each engine. */
+const killCounts = { ingest: 50, run: 12 }
+
+const entriesPerChunk = 40
+
+/** Lines that are appended whenever the command has caught up, so that every kill meets work. */
+const linesAtOnce = 500
+
+/** A small generator (Numerical Recipes, "An Even Quicker Generator"), so that a failure names the seed that it came from. */
+const randomFrom = (seed: number): (() => number) => {
+  let state = seed >>> 0
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+interface Kills {
+  readonly engine: EngineName
+  readonly seed: number
+}
+
+const survive = Effect.fnUntraced(function* ({ engine, seed }: Kills) {
+  const random = randomFrom(seed)
+  const root = yield* directory
+  const dataDir = Path.join(root, "data")
+  const log = Path.join(root, "log.ndjson")
+  const flags = [...storeFlags(dataDir, engine), `--geometry.entries_per_chunk=${entriesPerChunk}`]
+  const ingestArgs = ["ingest", log, "--ingest.batch=3", ...flags]
+  const runArgs = ["run", `--source.path=${log}`, "--serve.address=127.0.0.1:0", "--ingest.batch=3", ...flags]
+  let lineCount = 0
+  const grow = Effect.sync(() => {
+    Fs.appendFileSync(log, textOf(lines(lineCount, lineCount + linesAtOnce)))
+    lineCount += linesAtOnce
+  })
+  const verify = expect(0, ["verify", ...flags])
+
+  const startedAt = performance.now()
+  yield* run(["status", ...flags])
+  const startMillis = performance.now() - startedAt
+  /** From while the store is being opened until well into the work. */
+  const killMoment = Effect.suspend(() => Effect.sleep(startMillis * 0.6 + random() * 700))
+
+  yield* grow
+  for (let killed = 0; killed < killCounts.ingest; ) {
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const ingest = yield* start(ingestArgs)
+        yield* Effect.raceFirst(killMoment, ingest.ended)
+        if (ingest.hasEnded()) {
+          const { status, stderr } = yield* ingest.ended
+          assert.strictEqual(status, 0, stderr)
+          return yield* grow
+        }
+        yield* ingest.kill("SIGKILL")
+        yield* ingest.ended
+        killed++
+      })
+    )
+    if (killed % 10 === 0) yield* verify
+  }
+
+  for (let killed = 0; killed < killCounts.run; killed++) {
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const daemon = yield* start(runArgs)
+        yield* Effect.andThen(Effect.sleep(startMillis), grow)
+        yield* Effect.raceFirst(Effect.sleep(random() * 500), daemon.ended)
+        assert.isFalse(daemon.hasEnded(), daemon.stderr())
+        yield* daemon.kill("SIGKILL")
+        yield* daemon.ended
+      })
+    )
+  }
+
+  yield* expect(0, ["ingest", log, "--ingest.batch=100", ...flags])
+  const { stdout } = yield* expect(0, ["get", "0", "--to", `${lineCount - 1}`, ...flags])
+  assertSameBytes(stdout, Fs.readFileSync(log), "every line, once and in order")
+  const beyond = yield* run(["get", `${lineCount}`, ...flags])
+  assert.strictEqual(beyond.status, 1, "nothing comes after the last line")
+  yield* verify
+  assert.deepStrictEqual(filesBelow(dataDir), settledFiles({ engine, entryCount: lineCount, entriesPerChunk }))
+})
+
+describe("icecore", () => {
+  it.live(
+    "keeps every line exactly once through kills of ingest and run at random moments, on both engines",
+    () =>
+      Effect.forEach(
+        engineNames,
+        (engine) => {
+          const seed = Math.floor(Math.random() * 2 ** 32)
+          return Effect.onError(Effect.scoped(survive({ engine, seed })), () =>
+            Effect.logError(`The kills of ${engine} came from seed ${seed}`)
+          )
+        },
+        { concurrency: 2, discard: true }
+      ),
+    240_000
+  )
+})
