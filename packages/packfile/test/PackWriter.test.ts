@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Zstd, ZstdLive } from "@icecore/codec"
-import { Deferred, Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Option, References, Stream } from "effect"
 import * as fc from "fast-check"
 import {
   ByteSource,
@@ -329,6 +329,22 @@ describe("PackWriter", () => {
       }
       assert(!existsSync(`${path}2`))
     }).pipe(Effect.provide(live))
+  )
+
+  it.effect.each([3, 4, 5, 6, 7, 8])(
+    "PackWriter never puts an item too many into a record, though fibers that append yield every %i operations",
+    (operations) =>
+      Effect.gen(function* () {
+        const encoding = RecordEncoding.zstd(yield* Zstd)
+        const path = yield* temporaryPath
+        const writer = yield* PackWriter.make(path, { itemsPerRecord: 5, encoding, concurrency: 2 })
+        yield* Effect.forEach(Array.from({ length: 8 }), () => Effect.repeat(writer.append(three[2]!), { times: 99 }), {
+          concurrency: "unbounded"
+        }).pipe(Effect.provideService(References.MaxOpsBeforeYield, operations))
+        const { itemCount, recordCount } = yield* writer.finish()
+        assert.deepStrictEqual([itemCount, recordCount], [800, 160])
+        assert.strictEqual((yield* readBack(path, encoding)).items.length, itemCount)
+      }).pipe(Effect.provide(live))
   )
 
   it.effect("PackWriter takes appends of several fibers at once and loses none", () =>

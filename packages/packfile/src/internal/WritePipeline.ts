@@ -144,13 +144,18 @@ export const make = (destination: PackDestination, settings: WriteSettings, scop
   const failWith = (error: PackWriteError | undefined): Effect.Effect<void, PackWriteError> =>
     error === undefined ? Effect.void : Effect.fail(error)
 
-  /** Sends the pending record on its way. There is room for it. */
-  const seal: Effect.Effect<void, PackWriteError> = Effect.suspend(() => {
+  /**
+   * Sends the pending record on its way. There is room for it.
+   *
+   * Invariant: the record is taken by the call itself, not by the effect: a fiber may yield before it runs the effect, and others
+   * append meanwhile.
+   */
+  const seal = (): Effect.Effect<void, PackWriteError> => {
     if (encoding === undefined) return failWith(sealVerbatim())
     const recordIndex = recordCount
     const record = takePending()
     const encode = Effect.mapError(
-      encoding.encode(payloadOf(record)),
+      Effect.suspend(() => encoding.encode(payloadOf(record))),
       (cause) => new PackEncodeFailed({ path, recordIndex, detail: cause.detail, cause })
     )
     return Effect.flatMap(
@@ -160,7 +165,7 @@ export const make = (destination: PackDestination, settings: WriteSettings, scop
         return Effect.fromResult(foldDigest(record))
       }
     )
-  })
+  }
 
   const settleOldest: Effect.Effect<void, PackWriteError> = Effect.suspend(() => {
     const oldest = inFlight[0]!
@@ -192,7 +197,7 @@ export const make = (destination: PackDestination, settings: WriteSettings, scop
         Effect.uninterruptible(
           Effect.suspend(() => {
             add(item)
-            return pending.itemCount < itemsPerRecord ? Effect.void : seal
+            return pending.itemCount < itemsPerRecord ? Effect.void : seal()
           })
         )
       )
@@ -227,7 +232,7 @@ export const make = (destination: PackDestination, settings: WriteSettings, scop
     Effect.gen(function* () {
       yield* makeRoom
       isClosed = true
-      if (pending.itemCount > 0) yield* seal
+      if (pending.itemCount > 0) yield* seal()
       yield* settleUntil(0)
       const indexBytes = OffsetIndex.finish(index)
       const hash = hasher === undefined ? undefined : new Uint8Array(contentHash.digest())
