@@ -38,8 +38,8 @@ export const acquire: (layout: Layout) => Effect.Effect<void, StorageLocked | Di
       const identity = Option.match(info, { onNone: () => directory, onSome: (found) => found.identity })
       if (!byIdentity.has(identity)) byIdentity.set(identity, directory)
     }
-    const ordered = [...byIdentity].sort(([left], [right]) => (left < right ? -1 : 1))
-    for (const [, directory] of ordered)
+    const [dataDir, ...roots] = byIdentity
+    for (const [, directory] of [dataDir!, ...roots.sort(([left], [right]) => (left < right ? -1 : 1))])
       yield* disk
         .lock(Paths.join(directory, lockFileName))
         .pipe(Effect.catchTag("DiskLocked", () => Effect.fail(new StorageLocked({ path: directory }))))

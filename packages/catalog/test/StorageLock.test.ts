@@ -3,6 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { LiveDisk } from "@icecore/packfile/live"
+import { CrashRecorder, SimulatedDisk } from "@icecore/packfile/testing"
 import { Effect, Exit, Scope } from "effect"
 import * as Layout from "../src/Layout.ts"
 import * as StorageLock from "../src/StorageLock.ts"
@@ -40,6 +41,16 @@ describe("StorageLock", () => {
       const error = yield* Effect.flip(Effect.scoped(acquire({ dataDir })))
       assert.deepStrictEqual([error._tag, "path" in error && error.path], ["StorageLocked", dataDir])
     }).pipe(Effect.provide(LiveDisk.layer))
+  )
+
+  it.effect("StorageLock.acquire names the data directory also when the identity of a tree sorts before it", () =>
+    Effect.gen(function* () {
+      // The ninth inode, so that the trees have two digits.
+      const dataDir = "/1/2/3/4/5/6/7/8/9"
+      yield* acquire({ dataDir })
+      const error = yield* Effect.flip(Effect.scoped(acquire({ dataDir })))
+      assert.deepStrictEqual([error._tag, "path" in error && error.path], ["StorageLocked", dataDir])
+    }).pipe(Effect.provide(SimulatedDisk.layer(CrashRecorder.make())))
   )
 
   it.effect("StorageLock.acquire is free again when the scope ends", () =>
