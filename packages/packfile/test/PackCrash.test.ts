@@ -110,12 +110,15 @@ const scenario = (
 })
 
 describe("PackWriter under crashes", () => {
-  it.effect("leaves a pack that is whole, absent or refused, and whole once finish returned", () =>
-    Effect.gen(function* () {
-      const report = yield* CrashEnumerator.enumerate(scenario("writing packs", SimulatedDisk.layer, 30_000))
-      console.log(report.summary)
-      assert.isAtLeast(report.stateCount, report.wantedCount)
-    })
+  it.effect(
+    "leaves a pack that is whole, absent or refused, and whole once finish returned",
+    () =>
+      Effect.gen(function* () {
+        const report = yield* CrashEnumerator.enumerate(scenario("writing packs", SimulatedDisk.layer, 50_000))
+        console.log(report.summary)
+        assert.isAtLeast(report.stateCount, report.wantedCount)
+      }),
+    240_000
   )
 
   const withoutBarrier = (barrier: WithoutBarrier.Barrier) => {

@@ -126,7 +126,7 @@ const settings: Settings = {
     batch: setting(Kind.integer(1, 100_000), 1, "Entries in a synced commit"),
     maxUnfrozen: setting(
       Kind.integer(1, 10_000),
-      16,
+      4,
       "Complete chunks that may wait to be frozen before ingestion waits for them"
     )
   },
