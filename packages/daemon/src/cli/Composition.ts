@@ -30,9 +30,7 @@ export const storeOptions = (config: Config, mode: "readWrite" | "readOnly"): St
   const { dataDir, catalogDir, hotDir, entriesDir } = config.storage
   return {
     dataDir,
-    ...Option.match(catalogDir, { onNone: () => ({}), onSome: (path) => ({ catalogDir: path }) }),
-    ...Option.match(hotDir, { onNone: () => ({}), onSome: (path) => ({ hotDir: path }) }),
-    ...Option.match(entriesDir, { onNone: () => ({}), onSome: (path) => ({ entriesDir: path }) }),
+    roots: Record.getSomes({ catalog: catalogDir, hot: hotDir, entries: entriesDir }),
     geometry: Record.getSomes(config.geometry),
     entriesPerCommit: config.ingest.batch,
     maxUnfrozenChunks: config.ingest.maxUnfrozen,
