@@ -25,6 +25,8 @@ export interface Running {
   readonly ended: Effect.Effect<Ended>
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
   readonly hasEnded: () => boolean
+  /** Stops reading its standard output, as `head` does. */
+  readonly closeOutput: Effect.Effect<void>
   /** What it has written so far. */
   readonly stdout: () => string
   readonly stderr: () => string
@@ -66,6 +68,7 @@ export const start = (
         ended: Deferred.await(done),
         kill: (signal: NodeJS.Signals) => Effect.sync(() => void child.kill(signal)),
         hasEnded: () => hasEnded,
+        closeOutput: Effect.sync(() => void child.stdout.destroy()),
         stdout: () => stdout().toString(),
         stderr
       }
