@@ -145,7 +145,10 @@ describe("icecore", () => {
         assert.include(failureLine(refused), dataDir)
       }
       const unreachable = yield* expect(1, ["get", "0", ...flags, "--serve.address=127.0.0.1:1"])
-      assert.match(failureLine(unreachable), /Cannot ask the daemon at http:\/\/127\.0\.0\.1:1: .*another process/)
+      assert.match(
+        failureLine(unreachable),
+        /Cannot ask the daemon at http:\/\/127\.0\.0\.1:1: .*another Icecore has it open/
+      )
       assert.isFalse(daemon.hasEnded())
     }).pipe(Effect.scoped)
   )
