@@ -125,7 +125,8 @@ const sizeRefusal = (
 ): ZstdFrameInvalid | undefined => {
   if (declared === undefined) return new ZstdFrameInvalid({ fault: "size", detail: "it declares no content size" })
   const cap = options?.maxSizeBytes ?? defaultMaxSizeBytes
-  if (declared > cap) {
+  // So that NaN is no way around the cap.
+  if (!(declared <= cap)) {
     const detail = `it declares ${declared} bytes, the limit is ${cap}`
     return new ZstdFrameInvalid({ fault: "cap", detail, expected: cap, actual: declared })
   }
