@@ -2,8 +2,9 @@
  * The frozen form of one chunk: a packfile whose item `n` is entry `firstSeq + n` of the chunk, byte for byte.
  *
  * Records are zstd frames of 128 entries, or of fewer where entries are so large that a record would go over
- * {@link maxRecordSizeBytes}; the content hash is always there. The trailer's `format` is {@link entriesFormat}. Part of the
- * on-disk format: never change, add a format number.
+ * {@link maxRecordSizeBytes}; the content hash is always there. The app data is the checksums of the records as they are stored
+ * ({@link import("./internal/RecordChecksums.ts")}). The trailer's `format` is {@link entriesFormat}. Part of the on-disk
+ * format: never change, add a format number.
  */
 import { Zstd } from "@icecore/codec"
 import {
@@ -19,6 +20,7 @@ import {
 } from "@icecore/packfile"
 import { Data, Effect, Option, type Scope, Stream } from "effect"
 import type { Entry, RangeOrder } from "./History.ts"
+import * as RecordChecksums from "./internal/RecordChecksums.ts"
 import * as RecordSizer from "./kernel/RecordSizer.ts"
 
 /** The trailer's `format` of a pack of entries: records encoded with zstd, items unchanged. */
@@ -60,17 +62,43 @@ export interface OpenEntriesPack {
 export const open: (
   options: OpenEntriesPack
 ) => Effect.Effect<EntriesPack, PackOpenError | FrozenChunkWrong, Disk | Zstd | Scope.Scope> = Effect.fnUntraced(
-  function* ({ path, chunk, firstSeq, entryCount }: OpenEntriesPack) {
+  function* (options: OpenEntriesPack) {
     const encoding = RecordEncoding.zstd(yield* Zstd)
-    const reader = yield* PackReader.open(yield* ByteSource.fromFile(path), { encoding })
-    const wrong = (detail: string) => Effect.fail(new FrozenChunkWrong({ path, chunk, detail }))
-    if (reader.trailer.format !== entriesFormat)
-      return yield* wrong(`its format is ${reader.trailer.format}, expected ${entriesFormat}`)
-    if (reader.itemCount !== entryCount) return yield* wrong(`it has ${reader.itemCount} items, expected ${entryCount}`)
-    if (Option.isNone(reader.contentHash)) return yield* wrong("it has no content hash")
-    return { firstSeq, reader }
+    return yield* openWith(options, yield* ByteSource.fromFile(options.path), encoding)
   }
 )
+
+/**
+ * Opens the pack of a chunk for one `verify` of its reader, which then finds any byte of the file that is not as it was written.
+ * Good for nothing else.
+ */
+export const openToVerify: (
+  options: OpenEntriesPack
+) => Effect.Effect<EntriesPack, PackOpenError | FrozenChunkWrong, Disk | Zstd | Scope.Scope> = Effect.fnUntraced(
+  function* (options: OpenEntriesPack) {
+    const encoding = RecordEncoding.zstd(yield* Zstd)
+    const source = yield* ByteSource.fromFile(options.path)
+    const { reader } = yield* openWith(options, source, encoding)
+    return yield* openWith(options, source, RecordChecksums.checking(encoding, reader.appData))
+  }
+)
+
+const openWith = Effect.fnUntraced(function* (
+  { path, chunk, firstSeq, entryCount }: OpenEntriesPack,
+  source: ByteSource.ByteSource,
+  encoding: RecordEncoding.RecordEncoding
+): Effect.fn.Return<EntriesPack, PackOpenError | FrozenChunkWrong> {
+  const reader = yield* PackReader.open(source, { encoding })
+  const wrong = (detail: string) => Effect.fail(new FrozenChunkWrong({ path, chunk, detail }))
+  if (reader.trailer.format !== entriesFormat)
+    return yield* wrong(`its format is ${reader.trailer.format}, expected ${entriesFormat}`)
+  if (reader.itemCount !== entryCount) return yield* wrong(`it has ${reader.itemCount} items, expected ${entryCount}`)
+  if (Option.isNone(reader.contentHash)) return yield* wrong("it has no content hash")
+  const appDataSizeBytes = RecordChecksums.sizeBytesOf(reader.recordCount)
+  if (reader.appData.length !== appDataSizeBytes)
+    return yield* wrong(`it has ${reader.appData.length} bytes of app data, expected ${appDataSizeBytes}`)
+  return { firstSeq, reader }
+})
 
 /** The bytes of one entry of the chunk. */
 export const get = (pack: EntriesPack, seq: number): Effect.Effect<Uint8Array, PackReadError> =>
@@ -157,7 +185,7 @@ export const write: <E, R>(
 ) => Effect.Effect<void, E | WriteEntriesPackError, Disk | Zstd | R> = Effect.fnUntraced(function* <E, R>(
   options: WriteEntriesPack<E, R>
 ) {
-  const encoding = RecordEncoding.zstd(yield* Zstd)
+  const { encoding, appData } = RecordChecksums.collecting(RecordEncoding.zstd(yield* Zstd))
   const { path, itemsPerRecord, entries } = options
   yield* Effect.scoped(
     Effect.gen(function* () {
@@ -168,8 +196,8 @@ export const write: <E, R>(
         contentHash: true
       })
       yield* Stream.runForEach(entries, (batch) => writer.appendAll(batch.map(({ bytes }) => bytes)))
-      yield* writer.finish()
+      yield* writer.finish(appData)
     })
   )
-  yield* Effect.scoped(Effect.flatMap(open(options), ({ reader }) => reader.verify()))
+  yield* Effect.scoped(Effect.flatMap(openToVerify(options), ({ reader }) => reader.verify()))
 })

@@ -1,7 +1,7 @@
 /**
  * Checking a whole store: every byte that is kept for later, and that nothing else lies there.
  *
- * - each frozen file: all records decode and give the content hash, and it has the entries of its chunk;
+ * - each frozen file: all records are stored as they were written, decode and give the content hash, and are those of its chunk;
  * - each hot chunk: no hole from its first entry to its last;
  * - the directories: disk and catalog name the same files.
  *
@@ -78,7 +78,7 @@ const checkFrozen = (catalog: Catalog.Catalog, chunk: Geometry.ChunkId): Effect.
     ...place
   })
   const check = Effect.gen(function* () {
-    const { reader } = yield* EntriesPack.open({ path, chunk, firstSeq, entryCount: geometry.entriesPerChunk })
+    const { reader } = yield* EntriesPack.openToVerify({ path, chunk, firstSeq, entryCount: geometry.entriesPerChunk })
     const findings = yield* reader.verify().pipe(
       Effect.as<ReadonlyArray<Finding>>([]),
       Effect.catchTag("PackCorrupt", (error) => {

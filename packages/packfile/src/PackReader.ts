@@ -83,7 +83,7 @@ export interface PackReader {
    */
   readonly range: (start: number, count: number, options?: ReadOptions) => Stream.Stream<Uint8Array, PackReadError>
   /**
-   * Reads and decodes every record, and compares the content hash when there is one. App data has no checksum, and neither
+   * Reads and decodes every record, once and in order, and compares the content hash when there is one. App data has no checksum, and neither
    * have payloads that are stored as they are in a pack without a content hash: those are not verified.
    */
   readonly verify: (options?: ReadOptions) => Effect.Effect<void, PackVerifyError>

@@ -70,8 +70,11 @@ export interface PackWriter {
   readonly append: (item: Uint8Array) => Effect.Effect<void, PackWriteError>
   /** Adds items in order, as often as calling `append` and much cheaper per item. */
   readonly appendAll: (items: Iterable<Uint8Array>) => Effect.Effect<void, PackWriteError>
-  /** Writes what is left, the index, `appData` and the trailer, and returns when file and directory entry are durable. */
-  readonly finish: (appData?: Uint8Array) => Effect.Effect<PackSummary, PackWriteError>
+  /**
+   * Writes what is left, the index, `appData` and the trailer, and returns when file and directory entry are durable. App data
+   * given as a function is asked for once every record is encoded. Its buffer may be reused on completion.
+   */
+  readonly finish: (appData?: Uint8Array | (() => Uint8Array)) => Effect.Effect<PackSummary, PackWriteError>
 }
 
 const defaultItemsPerRecord = 128

@@ -40,7 +40,7 @@ export interface RecordEncoding {
   /** How messages call it. */
   readonly name: string
   /**
-   * Called for several payloads at once. The payload must not be changed, and may be reused when the effect has completed;
+   * Called for several payloads at once, in the order of their records. The payload must not be changed, and may be reused when the effect has completed;
    * the result belongs to the writer.
    */
   readonly encode: (payload: Uint8Array) => Effect.Effect<Uint8Array, RecordEncodeFailed>

@@ -151,6 +151,30 @@ describe("PackWriter", () => {
       }).pipe(Effect.provide(live))
   )
 
+  it.effect("PackWriter.finish asks for app data once every record is encoded, in the order of the records", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryPath
+      const begun: Array<number> = []
+      let encodedCount = 0
+      const encoding: RecordEncoding.RecordEncoding = {
+        name: "counting",
+        encode: (payload) =>
+          Effect.suspend(() => {
+            begun.push(payload[0]!)
+            return Effect.as(Effect.yieldNow, payload.slice())
+          }).pipe(Effect.tap(() => Effect.sync(() => encodedCount++))),
+        decode: Effect.succeed,
+        release: Effect.void
+      }
+      const writer = yield* PackWriter.make(path, { itemsPerRecord: 2, encoding, concurrency: 3 })
+      yield* writer.appendAll(Array.from({ length: 9 }, (_, index) => Uint8Array.of(index)))
+      yield* writer.finish(() => Uint8Array.of(encodedCount))
+      const { reader } = yield* readBack(path, encoding)
+      assert.deepStrictEqual([...reader.appData], [5])
+      assert.deepStrictEqual(begun, [0, 2, 4, 6, 8])
+    }).pipe(Effect.scoped, Effect.provide(live))
+  )
+
   it.effect("PackWriter.finish closes it, and the file stays", () =>
     Effect.gen(function* () {
       const path = yield* temporaryPath

@@ -11,13 +11,16 @@ import {
   RecordEncoding
 } from "@icecore/packfile"
 import { Effect, Option, type Scope } from "effect"
+import { entriesFormat } from "../EntriesPack.ts"
+import * as RecordChecksums from "../internal/RecordChecksums.ts"
 
 /** First four bytes of a zstd frame (RFC 8878, section 3.1.1), little-endian. */
 const zstdMagic = 0xfd2f_b528
 
 export interface OpenedPack {
+  /** A pack of entries is also held against the checksums of its records, so it is good for one pass over all items in order. */
   readonly reader: PackReader.PackReader
-  /** What the first record that is not empty looks like. */
+  /** What a pack of entries has, or what the first record that is not empty looks like. */
   readonly encoding: "zstd" | "none"
 }
 
@@ -26,12 +29,17 @@ export const open: (path: string) => Effect.Effect<OpenedPack, PackOpenError | D
   Effect.fnUntraced(function* (path: string) {
     const source = yield* ByteSource.fromFile(path)
     const plain = yield* PackReader.open(source)
+    const zstd = RecordEncoding.zstd(yield* Zstd)
+    const { appData, recordCount, trailer } = plain
+    if (trailer.format === entriesFormat && appData.length === RecordChecksums.sizeBytesOf(recordCount)) {
+      const encoding = RecordChecksums.checking(zstd, appData)
+      return { reader: yield* PackReader.open(source, { encoding }), encoding: "zstd" }
+    }
     const first = firstRecord(plain)
     const isZstd =
       Option.isSome(first) && first.value.sizeBytes >= 4 && (yield* beginsZstd(source, first.value.offsetBytes))
     if (!isZstd) return { reader: plain, encoding: "none" }
-    const reader = yield* PackReader.open(source, { encoding: RecordEncoding.zstd(yield* Zstd) })
-    return { reader, encoding: "zstd" }
+    return { reader: yield* PackReader.open(source, { encoding: zstd }), encoding: "zstd" }
   })
 
 const beginsZstd = (source: ByteSource.ByteSource, offsetBytes: number): Effect.Effect<boolean, DiskError> =>

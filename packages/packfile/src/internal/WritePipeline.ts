@@ -228,12 +228,14 @@ export const make = (destination: PackDestination, settings: WriteSettings, scop
     }
   })
 
-  const finishGuarded = (appData: Uint8Array): Effect.Effect<PackSummary, PackWriteError> =>
+  const finishGuarded = (given: Uint8Array | (() => Uint8Array)): Effect.Effect<PackSummary, PackWriteError> =>
     Effect.gen(function* () {
       yield* makeRoom
       isClosed = true
       if (pending.itemCount > 0) yield* seal()
       yield* settleUntil(0)
+      const appData = typeof given === "function" ? given() : given
+      if (appData.length > Trailer.maxUint32) return yield* limit("app data size", appData.length)
       const indexBytes = OffsetIndex.finish(index)
       const hash = hasher === undefined ? undefined : new Uint8Array(contentHash.digest())
       output.push(indexBytes)
@@ -255,7 +257,7 @@ export const make = (destination: PackDestination, settings: WriteSettings, scop
       return { itemCount, recordCount, byteLength: output.sizeBytes(), contentHash: Option.fromUndefinedOr(hash) }
     })
 
-  const finish = Effect.fn("PackWriter.finish")((appData: Uint8Array = noBytes) =>
+  const finish = Effect.fn("PackWriter.finish")((appData: Uint8Array | (() => Uint8Array) = noBytes) =>
     appData.length > Trailer.maxUint32
       ? Effect.fail(limit("app data size", appData.length))
       : guarded(finishGuarded(appData))
