@@ -30,7 +30,7 @@ const hotCommitRow = ({ name, engine, bare }: EnginePeer): Row => ({
   unit: "commits",
   targets: [{ kind: "time", atMost: 1.3 }],
   setup: Effect.fnUntraced(function* ({ isQuick, directory }) {
-    const count = isQuick ? 10 : 100
+    const count = isQuick ? 10 : 500
     const entries = makeLines(count, largeEntrySizeBytes)
     const { keys } = makeRows({ count, order: "ascending", keySizeBytes: 8, valueSizeBytes: 0 })
     const services = yield* Layer.build(storeServices(engine))
