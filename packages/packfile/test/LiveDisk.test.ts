@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { Disk } from "../src/Disk.ts"
 import { LiveDisk } from "../src/live/index.ts"
+import * as LiveFile from "../src/live/LiveFile.ts"
 import { DiskConformance } from "../src/testing/index.ts"
 
 const root = mkdtempSync(join(tmpdir(), "icecore-disk-"))
@@ -41,6 +42,25 @@ describe("LiveDisk", () => {
         }).pipe(Effect.provide(LiveDisk.layer))
     )
   }
+
+  it.live("sync fails when the datasync in the background took the error, even if it tells of it after the sync", () =>
+    Effect.gen(function* () {
+      const path = join(root, "late")
+      const descriptor = openSync(path, "w+")
+      const tells: Array<(cause: NodeJS.ErrnoException) => void> = []
+      const { file } = LiveFile.make(path, descriptor, undefined, (_, callback) => {
+        tells.push(callback)
+      })
+      yield* file.startWriteback(0, 1)
+      const syncing = yield* Effect.forkChild(Effect.flip(file.sync), { startImmediately: true })
+      // By now the system has long answered the sync itself.
+      yield* Effect.sleep(50)
+      for (const tell of tells) tell(Object.assign(new Error("EIO: i/o error, fdatasync"), { code: "EIO" }))
+      const error = yield* Fiber.join(syncing)
+      assert.strictEqual(error.message, `Cannot sync ${path}: i/o error (EIO)`)
+      closeSync(descriptor)
+    })
+  )
 
   it.effect.skipIf(!existsSync("/proc/self"))(
     "lock fails with a typed error on a file system that takes no files",

@@ -23,13 +23,19 @@ export interface LiveFile {
   readonly close: Effect.Effect<void, DiskError>
 }
 
-/** Takes over the descriptor. Without `startWriteback` the hint becomes an `fdatasync` in the background. */
-export const make = (path: string, descriptor: number, startWriteback: StartWriteback | undefined): LiveFile => {
+/** Takes over the descriptor. Without `startWriteback` the hint becomes a `datasync` in the background. */
+export const make = (
+  path: string,
+  descriptor: number,
+  startWriteback: StartWriteback | undefined,
+  datasync: (descriptor: number, callback: SystemCallback<void>) => void = fs.fdatasync
+): LiveFile => {
   let poison: DiskError | undefined
   let closed = false
   let callsUnderWay = 0
   let onIdle: (() => void) | undefined
   let datasyncUnderWay = false
+  const afterDatasync: Array<() => void> = []
 
   const leave = (): void => {
     callsUnderWay--
@@ -95,11 +101,19 @@ export const make = (path: string, descriptor: number, startWriteback: StartWrit
   const truncate: File["truncate"] = (sizeBytes) =>
     whileSound("truncate", () => later("truncate", (callback) => fs.ftruncate(descriptor, sizeBytes, callback)))
 
+  const datasyncDone: Effect.Effect<void> = Effect.suspend(() =>
+    datasyncUnderWay
+      ? Effect.callback<void>((resume) => {
+          afterDatasync.push(() => resume(Effect.void))
+        })
+      : Effect.void
+  )
+
   const sync: File["sync"] = whileSound("sync", () =>
     Effect.flatMap(
       poisoning(later("sync", (callback) => fs.fsync(descriptor, callback))),
-      // The system reports a lost page once: a datasync in the background may have taken the report.
-      () => (poison === undefined ? Effect.void : Effect.fail(poison))
+      // The system reports a lost page once: a datasync in the background may have taken the report, and not told us yet.
+      () => Effect.flatMap(datasyncDone, () => (poison === undefined ? Effect.void : Effect.fail(poison)))
     )
   )
 
@@ -107,9 +121,10 @@ export const make = (path: string, descriptor: number, startWriteback: StartWrit
     if (datasyncUnderWay) return
     datasyncUnderWay = true
     callsUnderWay++
-    fs.fdatasync(descriptor, (cause) => {
+    datasync(descriptor, (cause) => {
       datasyncUnderWay = false
       if (cause !== null && cause !== undefined) poisonWith(diskError("sync", path, cause))
+      for (const resume of afterDatasync.splice(0)) resume()
       leave()
     })
   }
