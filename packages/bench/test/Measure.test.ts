@@ -66,6 +66,28 @@ describe("Measure", () => {
     }).pipe(Effect.provideService(ResidentMemory, memoryOf(100, [500, 900, 700])))
   )
 
+  it.effect("measure runs a pair once and without a warm-up when it is to run once", () =>
+    Effect.gen(function* () {
+      const log: Array<string> = []
+      const result = yield* measure(
+        { unitsPerRound: 1, isRunOnce: true, subject: takes(log, "s", [4]), reference: takes(log, "r", [2]) },
+        { rounds: 3 }
+      )
+      assert.strictEqual(log.filter((each) => !each.startsWith("prepare")).join(""), "sr")
+      assert.strictEqual(result.rounds, 1)
+      assert.strictEqual(result.timeRatio, 2)
+    }).pipe(Effect.provideService(ResidentMemory, memoryOf(0, [1])))
+  )
+
+  it.effect("measure takes the peak of a subject that has a process of its own from the subject", () =>
+    Effect.gen(function* () {
+      const subject = { run: Effect.void, peakBytes: Effect.succeed(70) }
+      const result = yield* measure({ unitsPerRound: 1, subject }, { rounds: 3 })
+      assert.strictEqual(result.peakBytes, 70)
+      assert.strictEqual(result.grownBytes, 70)
+    }).pipe(Effect.provideService(ResidentMemory, memoryOf(100, [500])))
+  )
+
   it("median is the middle value, or the mean of the middle two", () => {
     assert.strictEqual(median([5, 1, 3]), 3)
     assert.strictEqual(median([10, 9, 1, 2]), 5.5)

@@ -2,6 +2,7 @@
  * All rows, in the order of the table.
  */
 import type { Row } from "../Row.ts"
+import { crc32cRows } from "./Crc32cRows.ts"
 import { engineRows } from "./EngineRows.ts"
 import { hotCommitRows } from "./HotCommitRows.ts"
 import { packMemoryRows } from "./PackMemoryRows.ts"
@@ -11,6 +12,7 @@ import { storeRows } from "./StoreRows.ts"
 import { zstdRows } from "./ZstdRows.ts"
 
 export const rows: ReadonlyArray<Row> = [
+  ...crc32cRows,
   ...zstdRows,
   ...engineRows,
   ...hotCommitRows,
