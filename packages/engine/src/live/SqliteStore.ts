@@ -283,6 +283,8 @@ const withConnection = (connection: SqliteConnection, run: (connection: SqliteCo
 const fault = (path: string, operation: string, cause: unknown): EngineCorrupt | EngineFull | EngineFailed => {
   const detail = cause instanceof Error ? cause.message : String(cause)
   const code = resultCode(cause)
+  // SQLITE_IOERR_SHMSIZE: the index of the log could not grow to its 32 KiB, as happens when a full disk is opened on.
+  if (code === 4874) return new EngineFull({ path, detail: `${detail}, SQLite code ${code}` })
   switch (code === undefined ? undefined : code & 0xff) {
     case 11:
     case 26:
