@@ -6,7 +6,7 @@
  * may be skipped by a crash.
  */
 import { Catalog, CatalogKey, type CatalogOpenError, Geometry, HotEngine, Layout, StorageLock } from "@icecore/catalog"
-import type { Zstd } from "@icecore/codec"
+import { Zstd } from "@icecore/codec"
 import { Engine } from "@icecore/engine"
 import { Disk } from "@icecore/packfile"
 import { Context, Data, Effect, Layer, Option, type Scope, Stream } from "effect"
@@ -98,7 +98,8 @@ export type StoreServices = Engine | HotEngine.HotEngine | Disk | Zstd | Domain
 /** Opens a store for the scope, made when there is none. */
 export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenError, StoreServices | Scope.Scope> =
   Effect.fn("Store.make")(function* (options: StoreOptions) {
-    const services = yield* Effect.context<Disk | Zstd>()
+    // Nothing but these: with the scope of the store among them, packs would stay open as long as it.
+    const services = Context.pick(Disk, Zstd)(yield* Effect.context<Disk | Zstd>())
     const domain = yield* Domain
     const disk = yield* Disk
     const engine = yield* Engine

@@ -294,6 +294,39 @@ describe("Store", () => {
     })
   })
 
+  it.effect("keeps no more packs open than it was told, however many were read", () => {
+    let openCount = 0
+    const machine = makeMachine({
+      mapDisk: (disk) => ({
+        ...disk,
+        open: (path, mode) => {
+          const count = (change: number) =>
+            Effect.sync(() => {
+              if (path.endsWith(".pack")) openCount += change
+            })
+          return Effect.acquireRelease(
+            Effect.andThen(disk.open(path, mode), (file) => Effect.as(count(1), file)),
+            () => count(-1)
+          )
+        }
+      })
+    })
+    return withStore(
+      machine,
+      (store) =>
+        Effect.gen(function* () {
+          yield* store.history.append(entriesAt(0, 40))
+          yield* checkSettled(store)
+          assert.strictEqual(openCount, 0)
+          for (let round = 0; round < 3; round++) {
+            yield* checkLog(store, 41)
+            assert.strictEqual(openCount, 2)
+          }
+        }),
+      { idlePackCount: 2 }
+    )
+  })
+
   it.effect("frees everything when it is interrupted while it freezes", () => {
     const machine = makeMachine()
     return Effect.gen(function* () {
