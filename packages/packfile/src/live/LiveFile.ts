@@ -8,6 +8,7 @@
 import * as fs from "node:fs"
 import { Effect } from "effect"
 import { type DiskError, DiskFailed, type DiskOperation, DiskShortRead, type File } from "../Disk.ts"
+import { positionFault } from "../internal/Position.ts"
 import { type SystemCallback, systemCall } from "./SystemCall.ts"
 import { diskError } from "./SystemError.ts"
 import * as Transfer from "./Transfer.ts"
@@ -59,6 +60,16 @@ export const make = (
   const poisoning = <A>(effect: Effect.Effect<A, DiskError>): Effect.Effect<A, DiskError> =>
     Effect.tapError(effect, (error) => Effect.sync(() => poisonWith(error)))
 
+  /** At a position that the system would not take for something else. */
+  const at = <A>(
+    operation: DiskOperation,
+    positionBytes: number,
+    run: () => Effect.Effect<A, DiskError>
+  ): Effect.Effect<A, DiskError> => {
+    const fault = positionFault(operation, path, positionBytes)
+    return fault === undefined ? run() : Effect.fail(fault)
+  }
+
   const now = <A>(operation: DiskOperation, call: () => A): Effect.Effect<A, DiskError> =>
     Effect.try({ try: call, catch: (cause) => diskError(operation, path, cause) })
 
@@ -77,9 +88,11 @@ export const make = (
   const readAt: File["readAt"] = (target, offsetBytes) =>
     whileOpen("read", () =>
       Effect.flatMap(
-        target.length <= synchronousLimitBytes
-          ? now("read", () => Transfer.readSync(descriptor, target, offsetBytes))
-          : later<number>("read", (callback) => Transfer.read(descriptor, target, offsetBytes, callback)),
+        at("read", offsetBytes, () =>
+          target.length <= synchronousLimitBytes
+            ? now("read", () => Transfer.readSync(descriptor, target, offsetBytes))
+            : later<number>("read", (callback) => Transfer.read(descriptor, target, offsetBytes, callback))
+        ),
         (actual) =>
           actual === target.length
             ? Effect.void
@@ -90,16 +103,20 @@ export const make = (
   const writeAt: File["writeAt"] = (bytes, offsetBytes) =>
     whileSound("write", () =>
       poisoning(
-        bytes.length <= synchronousLimitBytes
-          ? now("write", () => Transfer.writeSync(descriptor, bytes, offsetBytes))
-          : later("write", (callback) => Transfer.write(descriptor, bytes, offsetBytes, callback))
+        at("write", offsetBytes, () =>
+          bytes.length <= synchronousLimitBytes
+            ? now("write", () => Transfer.writeSync(descriptor, bytes, offsetBytes))
+            : later("write", (callback) => Transfer.write(descriptor, bytes, offsetBytes, callback))
+        )
       )
     )
 
   const size: File["size"] = whileOpen("stat", () => now("stat", () => fs.fstatSync(descriptor).size))
 
   const truncate: File["truncate"] = (sizeBytes) =>
-    whileSound("truncate", () => later("truncate", (callback) => fs.ftruncate(descriptor, sizeBytes, callback)))
+    whileSound("truncate", () =>
+      at("truncate", sizeBytes, () => later("truncate", (callback) => fs.ftruncate(descriptor, sizeBytes, callback)))
+    )
 
   const datasyncDone: Effect.Effect<void> = Effect.suspend(() =>
     datasyncUnderWay

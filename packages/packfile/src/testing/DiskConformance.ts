@@ -213,6 +213,18 @@ const cases: Readonly<Record<string, Case>> = {
     yield* expectBytes(yield* readBytes(file, 0, 10), bytesOf(10), "the bytes")
   }),
 
+  "a position that is negative or no integer fails, and touches nothing": Effect.fnUntraced(function* (directory) {
+    yield* written(`${directory}/a`, bytesOf(10))
+    for (const position of [-1, -5, 1.5, Number.NaN, 2 ** 53]) {
+      const file = yield* opened(`${directory}/a`, "readWrite")
+      yield* expectFailure(file.readAt(new Uint8Array(2), position), "DiskFailed", "EINVAL")
+      yield* expectFailure(file.truncate(position), "DiskFailed", "EINVAL")
+      yield* expectFailure(file.writeAt(Uint8Array.of(99), position), "DiskFailed", "EINVAL")
+      yield* expectBytes(yield* readBytes(file, 0, 10), bytesOf(10), `the bytes after ${position}`)
+      yield* expectEqual(yield* file.size, 10, `the size after ${position}`)
+    }
+  }),
+
   "truncate cuts and grows with zeros": Effect.fnUntraced(function* (directory) {
     const file = yield* opened(`${directory}/a`, "create")
     yield* file.writeAt(bytesOf(10_000), 0)

@@ -20,6 +20,7 @@ import {
   type File,
   type OpenMode
 } from "../Disk.ts"
+import { positionFault } from "../internal/Position.ts"
 import type { CrashParticipant, CrashWorld } from "./CrashWorld.ts"
 import { fingerprint } from "./SimulatedFingerprint.ts"
 import {
@@ -120,6 +121,8 @@ export const make = (world: CrashWorld, options: SimulatedDiskOptions = {}): Sim
         poison = new DiskFailed({ operation: "write", path, code: "EBADF", detail: "the file is open for reading" })
         return poison
       }
+      poison = positionFault("write", path, offsetBytes)
+      if (poison !== undefined) return poison
       const fitting = fittingBytes(node(), bytes.length, offsetBytes, freeBytes())
       if (fitting > 0) {
         step(`write ${path} at ${offsetBytes}, ${fitting} bytes`, (before) =>
@@ -135,6 +138,8 @@ export const make = (world: CrashWorld, options: SimulatedDiskOptions = {}): Sim
       path,
       readAt: (target, offsetBytes) =>
         whileOpen("read", () => {
+          const fault = positionFault("read", path, offsetBytes)
+          if (fault !== undefined) return fault
           const actual = State.readFile(node(), target, offsetBytes)
           return actual === target.length
             ? undefined
@@ -152,6 +157,8 @@ export const make = (world: CrashWorld, options: SimulatedDiskOptions = {}): Sim
               detail: "the file is open for reading"
             })
           }
+          const fault = positionFault("truncate", path, sizeBytes)
+          if (fault !== undefined) return fault
           step(`truncate ${path} to ${sizeBytes}`, (before) => State.truncateFile(before, id, sizeBytes))
           return undefined
         }),
