@@ -1,6 +1,7 @@
 /**
  * That memory does not grow with the pack: one is written and scanned by a process of its own, whose peak is the figure.
  */
+import { extname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Schema } from "effect"
 import * as Program from "../peers/Program.ts"
@@ -11,7 +12,8 @@ const sizeBytesOf = (isQuick: boolean): number => (isQuick ? 400_000_000 : 10_00
 
 const targets: Row["targets"] = [{ kind: "memory", atMostBytes: 200_000_000 }]
 
-const worker = fileURLToPath(new URL("../worker/PackMemory.ts", import.meta.url))
+/** Beside this module, as source or built. */
+const worker = fileURLToPath(new URL(`../worker/PackMemory${extname(import.meta.url)}`, import.meta.url))
 
 const Printed = Schema.fromJsonString(Schema.Struct({ contentBytes: Schema.Finite, peakBytes: Schema.Finite }))
 
