@@ -2,6 +2,8 @@
  * Reading for the commands: from the store itself when it is free, from the daemon that holds it otherwise.
  */
 import { StorageLock } from "@icecore/catalog"
+import type { Disk } from "@icecore/packfile"
+import { LiveDisk } from "@icecore/packfile/live"
 import { Effect, Layer } from "effect"
 import { FetchHttpClient, type HttpClient } from "effect/http"
 import type { Config } from "../config/Config.ts"
@@ -19,11 +21,11 @@ import { RemoteUnreachable } from "./Remote.ts"
 export const read = <E, E2>(
   config: Config,
   local: Effect.Effect<void, E, Store | History | Domain | CliServices>,
-  remote: Effect.Effect<void, E2, HttpClient.HttpClient | CliServices>
+  remote: Effect.Effect<void, E2, HttpClient.HttpClient | Disk | CliServices>
 ): Effect.Effect<void, E | E2 | StoreOpenError | RemoteUnreachable, CliServices> => {
   type Answer = Effect.Effect<void, E | E2 | StoreOpenError | RemoteUnreachable, CliServices>
   const askInstead = (lock: StorageLock.StorageLocked): Answer =>
-    Effect.mapError(Effect.provide(remote, FetchHttpClient.layer), (failure) =>
+    Effect.mapError(Effect.provide(remote, Layer.merge(FetchHttpClient.layer, LiveDisk.layer)), (failure) =>
       failure instanceof RemoteUnreachable
         ? new RemoteUnreachable({
             url: failure.url,

@@ -1,10 +1,13 @@
 /**
  * A running daemon, asked over HTTP: what the reading commands use while the daemon holds the store.
  */
+import type { Disk } from "@icecore/packfile"
 import { Data, Effect, Option, Stream } from "effect"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import type { Config } from "../config/Config.ts"
 import * as Lines from "../http/Lines.ts"
+import { storeHeader } from "../http/ServeOptions.ts"
+import * as StoreId from "./StoreId.ts"
 
 /** The daemon could not be asked. */
 export class RemoteUnreachable extends Data.Error<{ readonly url: string; readonly detail: string }> {
@@ -40,8 +43,8 @@ const ask: (
   config: Config,
   path: string,
   accept: string
-) => Effect.Effect<HttpClientResponse.HttpClientResponse, RemoteError, HttpClient.HttpClient> = Effect.fnUntraced(
-  function* (config: Config, path: string, accept: string) {
+) => Effect.Effect<HttpClientResponse.HttpClientResponse, RemoteError, HttpClient.HttpClient | Disk> =
+  Effect.fnUntraced(function* (config: Config, path: string, accept: string) {
     const url = `${urlOf(config)}${path}`
     const client = yield* HttpClient.HttpClient
     const request = HttpClientRequest.get(url).pipe(
@@ -56,13 +59,17 @@ const ask: (
       Effect.timeout(config.serve.deadline * 2),
       Effect.mapError((error) => unreachable(error.message))
     )
+    // Another daemon may listen there, and its entries would pass for those of the store that is asked for.
+    const expected = yield* Effect.mapError(StoreId.of(config.storage.dataDir), (error) => unreachable(error.message))
+    const actual = Option.fromUndefinedOr(response.headers[storeHeader])
+    const isOther = Option.isSome(actual) ? !Option.contains(expected, actual.value) : response.status === 200
+    if (isOther) return yield* unreachable(`it serves another store than ${config.storage.dataDir}`)
     if (response.status === 200) return response
     const problem = yield* Effect.orElseSucceed(response.json, () => undefined)
     const message =
       typeof problem === "object" && problem !== null && "message" in problem ? problem.message : undefined
     return yield* new RemoteRefused({ url, status: response.status, detail: String(message ?? "No answer") })
-  }
-)
+  })
 
 const bodyOf = (
   config: Config,
@@ -74,14 +81,17 @@ const bodyOf = (
   })
 
 /** The bytes of one entry. */
-export const get = (config: Config, seq: number): Effect.Effect<Uint8Array, RemoteError, HttpClient.HttpClient> =>
+export const get = (
+  config: Config,
+  seq: number
+): Effect.Effect<Uint8Array, RemoteError, HttpClient.HttpClient | Disk> =>
   Effect.flatMap(ask(config, `/v1/entries/${seq}`, "application/octet-stream"), (response) => bodyOf(config, response))
 
 /** Entries `from` to `to`, both inclusive, as lines. */
 export const lines = (
   config: Config,
   range: { readonly from: number; readonly to: number }
-): Stream.Stream<Uint8Array, RemoteError, HttpClient.HttpClient> =>
+): Stream.Stream<Uint8Array, RemoteError, HttpClient.HttpClient | Disk> =>
   Stream.paginate(`from=${range.from}&to=${range.to}`, (query) =>
     Effect.gen(function* () {
       const response = yield* ask(config, `/v1/entries?${query}`, Lines.mediaType)
@@ -93,7 +103,7 @@ export const lines = (
   )
 
 /** The body of `/v1/status`. */
-export const status = (config: Config): Effect.Effect<unknown, RemoteError, HttpClient.HttpClient> =>
+export const status = (config: Config): Effect.Effect<unknown, RemoteError, HttpClient.HttpClient | Disk> =>
   Effect.flatMap(ask(config, "/v1/status", "application/json"), (response) =>
     Effect.mapError(response.json, (error) => new RemoteUnreachable({ url: urlOf(config), detail: error.message }))
   )

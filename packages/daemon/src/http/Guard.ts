@@ -4,10 +4,10 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto"
 import { Cause, Effect, Option, Semaphore } from "effect"
-import { HttpServerError, HttpServerRequest, type HttpServerResponse } from "effect/http"
+import { HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
 import * as Problem from "./Problem.ts"
 import { openPaths, paths } from "./Routes.ts"
-import type { ServeOptions } from "./ServeOptions.ts"
+import { type ServeOptions, storeHeader } from "./ServeOptions.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -18,10 +18,14 @@ export const make: (
   <E, R>(app: Effect.Effect<Response, E, R>) => Effect.Effect<Response, never, R | HttpServerRequest.HttpServerRequest>
 > = Effect.fnUntraced(function* (options: ServeOptions) {
   const requests = yield* Semaphore.make(options.maxRequests)
+  const sign = Option.match(options.storeId, {
+    onNone: () => (response: Response) => response,
+    onSome: (id) => HttpServerResponse.setHeader(storeHeader, id)
+  })
   return <E, R>(app: Effect.Effect<Response, E, R>) =>
     Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => {
       const refusal = refuse(request, options)
-      if (refusal !== undefined) return Effect.succeed(Problem.toResponse(refusal))
+      if (refusal !== undefined) return Effect.succeed(sign(Problem.toResponse(refusal)))
       return app.pipe(
         Effect.timeoutOrElse({
           duration: options.deadlineMillis,
@@ -29,7 +33,8 @@ export const make: (
         }),
         requests.withPermitsIfAvailable(1),
         Effect.map(Option.getOrElse(() => Problem.toResponse(Problem.overloaded("Too many requests are in work")))),
-        Effect.catchCause((cause) => answerFailure(request, cause))
+        Effect.catchCause((cause) => answerFailure(request, cause)),
+        Effect.map(sign)
       )
     })
 })

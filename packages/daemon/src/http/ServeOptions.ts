@@ -28,7 +28,12 @@ export interface ServeOptions {
   readonly maxRows: number
   /** Milliseconds until a request must have arrived whole, and again until it must be answered. Default 10,000. */
   readonly deadlineMillis: number
+  /** Names the store in the header {@link storeHeader} of every answer. Default none. */
+  readonly storeId: Option.Option<string>
 }
+
+/** By this header a client that knows the store sees that it asks the service that has it. */
+export const storeHeader = "icecore-store"
 
 export const defaults: ServeOptions = {
   host: "127.0.0.1",
@@ -42,7 +47,8 @@ export const defaults: ServeOptions = {
   maxHeaderBytes: 16 * 1024,
   maxResponseBytes: 8 * 1024 * 1024,
   maxRows: 1_000,
-  deadlineMillis: 10_000
+  deadlineMillis: 10_000,
+  storeId: Option.none()
 }
 
 /** The service would be open to a network without a token. */

@@ -3,7 +3,7 @@ import * as Path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { directory } from "../support/LiveStore.ts"
-import { eventually, expect, failureLine, repository, start, startDaemon } from "./support/Command.ts"
+import { awaitStatus, eventually, expect, failureLine, repository, start, startDaemon } from "./support/Command.ts"
 import { filesBelow, lines, textOf } from "./support/Logs.ts"
 
 const commands = [
@@ -122,6 +122,25 @@ describe("icecore", () => {
       )
       const { stdout } = yield* expect(0, ["get", "0", "--to", "24", ...flags], { cwd: root })
       assert.strictEqual(stdout.toString(), textOf(lines(0, 25)))
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("never answers for a store from the daemon of another one", () =>
+    Effect.gen(function* () {
+      const root = yield* directory
+      const daemonOf = (name: string) => {
+        Fs.writeFileSync(Path.join(root, name), `${name}\n`)
+        return startDaemon([`--storage.data_dir=${name}-store`, `--source.path=${name}`], { cwd: root })
+      }
+      const [one, other] = yield* Effect.all([daemonOf("one"), daemonOf("other")])
+      for (const daemon of [one, other]) yield* awaitStatus(daemon, "its line is there", ({ nextSeq }) => nextSeq === 1)
+      const own = yield* expect(0, ["get", "0", "--storage.data_dir=one-store", one.address], { cwd: root })
+      assert.strictEqual(own.stdout.toString(), "one\n")
+      for (const command of [["get", "0"], ["get", "0", "--to", "9"], ["get", "5"], ["status"]]) {
+        const ended = yield* expect(1, [...command, "--storage.data_dir=one-store", other.address], { cwd: root })
+        assert.strictEqual(ended.stdout.toString(), "")
+        assert.include(failureLine(ended), "it serves another store than one-store")
+      }
     }).pipe(Effect.scoped)
   )
 

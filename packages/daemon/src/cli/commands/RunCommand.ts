@@ -13,6 +13,7 @@ import type { CliCommand } from "../CliServices.ts"
 import { loggerLayer, makeSource, serveOptions, storeLayer } from "../Composition.ts"
 import { configFlags, loadConfig } from "../ConfigFlags.ts"
 import * as Output from "../Output.ts"
+import * as StoreId from "../StoreId.ts"
 
 /** How often the log says how far things are. */
 const reportInterval = "2 seconds"
@@ -23,7 +24,13 @@ export const runCommand: CliCommand<"run"> = Command.make(
   Effect.fnUntraced(function* (input) {
     const { config, file } = yield* loadConfig(input)
     const options = serveOptions(config)
-    const services = HttpService.layer(options).pipe(
+    const service = Layer.unwrap(
+      Effect.gen(function* () {
+        yield* Store
+        return HttpService.layer({ ...options, storeId: yield* StoreId.of(config.storage.dataDir) })
+      })
+    )
+    const services = service.pipe(
       Layer.provideMerge(NodeHttp.layer(options)),
       Layer.provideMerge(storeLayer(config, "readWrite")),
       Layer.provideMerge(loggerLayer(config))
