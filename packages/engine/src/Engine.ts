@@ -157,7 +157,7 @@ export interface Row {
   readonly value: Uint8Array
 }
 
-/** Bounds are combined: a key is in range when it satisfies all that are given. */
+/** Bounds are combined: a key is in range when it satisfies all that are given. Buffers are copied when the call or stream starts. */
 export interface Range {
   readonly gte?: Uint8Array
   readonly gt?: Uint8Array
@@ -231,7 +231,7 @@ export interface Database extends Reader {
   readonly flush: Effect.Effect<void, EngineWriteError>
   /**
    * Runs a read-modify-write with no other write of this database in between. Writes inside the effect, by its own fiber,
-   * go through; do not nest, and do not wait inside for another fiber that writes.
+   * go through, and so does another `exclusive`; do not wait inside for another fiber that writes.
    */
   readonly exclusive: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** A repeatable read of this moment, held for the scope. Taking one is cheap and blocks nobody. */
@@ -239,6 +239,8 @@ export interface Database extends Reader {
   /**
    * For each replacement: deletes the range and loads the rows, all in one transaction that is durable on return. Readers
    * see all old or all new; a failure, an interruption or a crash leaves all old. Memory does not grow with the rows.
+   * The rows may be read from this database, but must not write to it: that fails with {@link EngineMisuse}, and waiting for
+   * another fiber's write never ends.
    */
   readonly replace: <E = never, R = never>(
     replacements: ReadonlyArray<Replacement<E, R>>

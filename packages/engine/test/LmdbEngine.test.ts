@@ -2,7 +2,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { LiveDisk } from "@icecore/packfile/live"
-import { Effect, Layer, Option } from "effect"
+import { Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import { open as openLmdb } from "lmdb"
 import { Engine } from "../src/Engine.ts"
 import * as LmdbEngine from "../src/live/LmdbEngine.ts"
@@ -50,6 +50,37 @@ describe("LmdbEngine", () => {
         if (contents.length < (lastPage + 1) * 4_096) shortCount++
       }
       assert.isAbove(shortCount, 0)
+    }).pipe(Effect.provide(live), Effect.scoped)
+  )
+
+  // Without the wait the library works on an environment that is gone, and the process dies.
+  it.live("close waits for a flush and for a checkpoint that are under way", () =>
+    Effect.gen(function* () {
+      const engine = yield* Engine
+      const parent = yield* temporaryDirectory
+      const copy = path.join(parent, "copy")
+      const copying: Effect.Effect<void> = Effect.suspend(() =>
+        fs.existsSync(path.join(copy, "new.data.mdb")) ? Effect.void : Effect.andThen(Effect.sleep(1), copying)
+      )
+      for (const work of ["flush", "checkpoint"] as const) {
+        const scope = yield* Scope.make()
+        const database = yield* Scope.provide(engine.open({ path: path.join(parent, "db"), keyspaces: ["a"] }), scope)
+        yield* database.write(
+          (batch) => {
+            for (let row = 0; row < 16; row++) batch.put("a", bytes(`${row}`), new Uint8Array(8_000_000).fill(row))
+          },
+          { durability: "buffered" }
+        )
+        const fiber = yield* Effect.forkChild(work === "flush" ? database.flush : database.checkpoint(copy))
+        if (work === "flush") yield* Effect.sleep(1)
+        else yield* copying
+        yield* Scope.close(scope, Exit.void)
+        yield* Fiber.join(fiber)
+      }
+      const found = yield* Effect.scoped(
+        Effect.flatMap(engine.open({ path: copy, keyspaces: ["a"], mode: "existing" }), (database) => database.stats)
+      )
+      assert.strictEqual(found.keyspaces.a?.keyCount, 16)
     }).pipe(Effect.provide(live), Effect.scoped)
   )
 

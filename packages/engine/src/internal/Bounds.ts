@@ -6,7 +6,7 @@ import type { PageBounds } from "./Store.ts"
 /** Bytewise unsigned; a prefix comes before what it begins. */
 export const compareBytes: (left: Uint8Array, right: Uint8Array) => number = Buffer.compare
 
-/** The bounds that a key must satisfy to be in the range; undefined when no key can. Bound buffers are not copied. */
+/** The bounds that a key must satisfy to be in the range, in buffers of their own; undefined when no key can. */
 export const boundsOf = (range: Range): PageBounds | undefined => {
   let bounds: PageBounds = { lower: undefined, lowerInclusive: true, upper: undefined, upperInclusive: true }
   if (range.gte !== undefined) bounds = raise(bounds, range.gte, true)
@@ -41,7 +41,7 @@ export const contains = (bounds: PageBounds, key: Uint8Array): boolean => {
 /** A bound longer than any key lies between its longest possible prefix and the key after that. */
 const raise = (bounds: PageBounds, key: Uint8Array, inclusive: boolean): PageBounds => {
   const long = key.length > maxKeySizeBytes
-  const next = long ? key.subarray(0, maxKeySizeBytes) : key
+  const next = new Uint8Array(long ? key.subarray(0, maxKeySizeBytes) : key)
   const nextInclusive = long ? false : inclusive
   const order = bounds.lower === undefined ? 1 : compareBytes(next, bounds.lower)
   if (order > 0) return { ...bounds, lower: next, lowerInclusive: nextInclusive }
@@ -50,7 +50,7 @@ const raise = (bounds: PageBounds, key: Uint8Array, inclusive: boolean): PageBou
 
 const lower = (bounds: PageBounds, key: Uint8Array, inclusive: boolean): PageBounds => {
   const long = key.length > maxKeySizeBytes
-  const next = long ? key.subarray(0, maxKeySizeBytes) : key
+  const next = new Uint8Array(long ? key.subarray(0, maxKeySizeBytes) : key)
   const nextInclusive = long ? true : inclusive
   const order = bounds.upper === undefined ? -1 : compareBytes(next, bounds.upper)
   if (order < 0) return { ...bounds, upper: next, upperInclusive: nextInclusive }

@@ -79,6 +79,8 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
   const writable = (): EngineMisuse | EnginePoisoned | undefined => {
     if (closed) return useAfterClose()
     if (readOnly) return misuse("it is open read-only")
+    // Only the fiber of the `replace` itself comes here, from its rows: it has the write lock.
+    if (loading) return misuse("the rows of a replace write to the database that they are for")
     return poison === undefined ? undefined : new EnginePoisoned({ path, detail: poison })
   }
 
@@ -320,10 +322,11 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
     getMany,
     scan: (keyspace, scan = {}) => scanWith(scopedReader, never, keyspace, scan),
     write: (build, { durability = "synced" } = {}) => lock.withLock(write(build, durability)),
-    flush: lock.withLock(flush),
+    // An abandoned sync would end, or fail, in the middle of what is written after it.
+    flush: lock.withLock(Effect.uninterruptible(flush)),
     exclusive: lock.hold,
     snapshot,
-    replace: (replacements) => lock.withLock(replace(replacements)),
+    replace: (replacements) => lock.hold(replace(replacements)),
     checkpoint: (to) => Effect.suspend(() => (closed ? Effect.fail(useAfterClose()) : options.checkpoint(to))),
     stats
   }

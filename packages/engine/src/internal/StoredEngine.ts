@@ -13,7 +13,7 @@
  */
 import * as path from "node:path"
 import { Disk, type DiskError, type DiskLocked } from "@icecore/packfile"
-import { Effect, Exit, Option, type Scope } from "effect"
+import { Effect, Option, type Scope } from "effect"
 import {
   type Database,
   type Engine,
@@ -132,7 +132,8 @@ const open = Effect.fn("Engine.open")(function* (
   files: DatabaseFiles,
   options: OpenOptions
 ): Effect.fn.Return<Database, EngineOpenError, Scope.Scope> {
-  const { keyspaces, mode = "create", path: directory } = options
+  const { mode = "create", path: directory } = options
+  const keyspaces = [...options.keyspaces]
   const readOnly = mode === "readOnly"
   const problem = keyspacesProblem(keyspaces)
   if (problem !== undefined) return yield* new EngineMisuse({ path: directory, detail: problem })
@@ -158,7 +159,7 @@ const open = Effect.fn("Engine.open")(function* (
   })
   const { close, database } = makeStoredDatabase({
     path: directory,
-    keyspaces: [...keyspaces],
+    keyspaces,
     readOnly,
     store,
     fault: (operation, cause) => library.fault(directory, operation, cause),
@@ -176,15 +177,22 @@ const checkpoint = Effect.fn("Database.checkpoint")(function* (
   store: Store,
   directory: string
 ): Effect.fn.Return<void, EngineOpenError> {
+  const refused = new EngineMisuse({ path: directory, detail: "a checkpoint needs a new directory" })
   const there = yield* disk.stat(directory).pipe(diskErrors(directory, "make"))
-  if (Option.isSome(there))
-    return yield* new EngineMisuse({ path: directory, detail: "a checkpoint needs a new directory" })
+  if (Option.isSome(there)) return yield* refused
   yield* files.makeDirectory(directory)
-  yield* files
-    .makeData(directory, store.copyTo)
-    .pipe(
-      Effect.onExit((exit) => (Exit.isSuccess(exit) ? Effect.void : Effect.ignore(destroy(disk, files, directory))))
-    )
+  yield* Effect.scoped(
+    Effect.gen(function* () {
+      yield* disk.lock(path.join(directory, lockName)).pipe(diskErrors(directory, "make"))
+      // Another may have made a database here since the first look.
+      if (Option.isSome(yield* disk.stat(files.dataPath(directory)).pipe(diskErrors(directory, "make")))) {
+        return yield* refused
+      }
+      yield* files
+        .makeData(directory, store.copyTo)
+        .pipe(Effect.onError(() => Effect.ignore(removeFiles(disk, files, path.resolve(directory)))))
+    })
+  )
 }, Effect.uninterruptible)
 
 const destroy = Effect.fn("Engine.destroy")(function* (
@@ -194,7 +202,6 @@ const destroy = Effect.fn("Engine.destroy")(function* (
 ): Effect.fn.Return<void, EngineOpenError> {
   const absolute = path.resolve(directory)
   const parent = path.dirname(absolute)
-  const at = (name: string) => path.join(absolute, name)
   const steps = Effect.gen(function* () {
     const there = yield* disk.stat(absolute)
     if (Option.isNone(there)) {
@@ -207,22 +214,30 @@ const destroy = Effect.fn("Engine.destroy")(function* (
     yield* files.refuseForeign(absolute)
     const names = (yield* disk.list(absolute)).map(({ name }) => name)
     // An empty directory is what a creation or a removal left that was killed at its outermost step.
-    if (names.length > 0) {
-      if (!names.some((name) => files.isData(name) || files.isRest(name) || name === lockName)) return
-      yield* disk.lock(at(lockName))
-      for (const name of names.filter(files.isData)) {
-        yield* disk.unlink(at(name))
-        yield* disk.syncDirectory(absolute)
-      }
-      for (const name of names.filter(files.isRest)) yield* disk.unlink(at(name))
-      yield* disk.unlink(at(lockName))
-      if ((yield* disk.list(absolute)).length > 0) return yield* disk.syncDirectory(absolute)
-    }
-    yield* disk.removeDirectory(absolute)
-    yield* disk.syncDirectory(parent)
+    if (names.length === 0) return yield* removeDirectory(disk, absolute)
+    if (!names.some((name) => files.isData(name) || files.isRest(name) || name === lockName)) return
+    yield* disk.lock(path.join(absolute, lockName))
+    yield* removeFiles(disk, files, absolute)
   })
   yield* Effect.scoped(steps).pipe(diskErrors(directory, "remove"))
 }, Effect.uninterruptible)
+
+/** Removes a database whose lock is held, and its directory if nothing else is in it. */
+const removeFiles = Effect.fnUntraced(function* (disk: Disk, files: DatabaseFiles, directory: string) {
+  const at = (name: string) => path.join(directory, name)
+  const names = (yield* disk.list(directory)).map(({ name }) => name)
+  for (const name of names.filter(files.isData)) {
+    yield* disk.unlink(at(name))
+    yield* disk.syncDirectory(directory)
+  }
+  for (const name of names.filter(files.isRest)) yield* disk.unlink(at(name))
+  yield* disk.unlink(at(lockName))
+  if ((yield* disk.list(directory)).length > 0) yield* disk.syncDirectory(directory)
+  else yield* removeDirectory(disk, directory)
+})
+
+const removeDirectory = (disk: Disk, directory: string): Effect.Effect<void, DiskError> =>
+  Effect.andThen(disk.removeDirectory(directory), disk.syncDirectory(path.dirname(directory)))
 
 const fileBytes = (disk: Disk, files: DatabaseFiles, directory: string): Effect.Effect<number, EngineFailed> =>
   Effect.gen(function* () {

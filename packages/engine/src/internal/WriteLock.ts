@@ -18,7 +18,7 @@ const Holding: Context.Reference<Holder | undefined> = Context.Reference<Holder 
 export interface WriteLock {
   /** Runs the effect alone; at once when this very fiber is inside {@link WriteLock.hold}. */
   readonly withLock: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Runs the effect alone and lets the locked effects of its own fiber through. */
+  /** Runs the effect alone and lets the locked and the holding effects of its own fiber through. */
   readonly hold: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
@@ -34,14 +34,11 @@ export const makeWriteLock = (): WriteLock => {
     withLock: (effect) =>
       Effect.withFiber((fiber) => (held(fiber.id, fiber.getRef(Holding)) ? effect : semaphore.withPermits(1)(effect))),
     hold: (effect) =>
-      semaphore.withPermits(1)(
-        Effect.withFiber((fiber) =>
-          Effect.provideService(effect, Holding, {
-            lock: semaphore,
-            fiberId: fiber.id,
-            outer: fiber.getRef(Holding)
-          })
-        )
-      )
+      Effect.withFiber((fiber) => {
+        const outer = fiber.getRef(Holding)
+        if (held(fiber.id, outer)) return effect
+        const holder = { lock: semaphore, fiberId: fiber.id, outer }
+        return semaphore.withPermits(1)(Effect.provideService(effect, Holding, holder))
+      })
   }
 }

@@ -135,6 +135,17 @@ const makeStore = (
   let pausedTransaction: object | null = null
   /** A process that died may have left commits whose last sync it had not asked for. */
   let unsynced = true
+  /** Syncs and copies that the library has under way: closing the environment under them kills the process. */
+  const underway = new Set<Promise<unknown>>()
+
+  const finished = async <A>(work: Promise<A>): Promise<A> => {
+    underway.add(work)
+    try {
+      return await work
+    } finally {
+      underway.delete(work)
+    }
+  }
 
   const stored = (key: Uint8Array, value: Uint8Array): Uint8Array => {
     const size = checksumBytes + value.length
@@ -218,7 +229,7 @@ const makeStore = (
     },
     flush: async () => {
       if (!unsynced) return
-      await new Promise<void>((resolve, reject) => env.sync((error) => (error ? reject(error) : resolve())))
+      await finished(new Promise<void>((resolve, reject) => env.sync((error) => (error ? reject(error) : resolve()))))
       unsynced = false
     },
     get: (keyspace, key) => {
@@ -227,8 +238,11 @@ const makeStore = (
       return value === undefined ? undefined : checked(keyspaces[keyspace]!, key, value)
     },
     openReader,
-    copyTo: (target) => root.backup(target, true),
-    close: () => root.close()
+    copyTo: (target) => finished(root.backup(target, true)),
+    close: async () => {
+      await Promise.allSettled(underway)
+      await root.close()
+    }
   }
 }
 

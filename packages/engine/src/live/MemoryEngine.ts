@@ -46,8 +46,9 @@ export const layerCrashing = (world: CrashWorld): Layer.Layer<Engine> =>
 
 const open = Effect.fn("Engine.open")(function* (
   medium: MemoryMedium,
-  { keyspaces, mode = "create", path }: OpenOptions
+  { keyspaces: asked, mode = "create", path }: OpenOptions
 ): Effect.fn.Return<Database, EngineOpenError, Scope.Scope> {
+  const keyspaces = [...asked]
   const problem = keyspacesProblem(keyspaces)
   if (problem !== undefined) return yield* new EngineMisuse({ path, detail: problem })
   const name = nameOf(path)
@@ -72,7 +73,7 @@ const open = Effect.fn("Engine.open")(function* (
   })
   const { close, database } = makeStoredDatabase({
     path,
-    keyspaces: [...keyspaces],
+    keyspaces,
     readOnly,
     store,
     fault: (operation, cause) => fault(path, operation, cause),

@@ -19,6 +19,29 @@ export const openCases: ReadonlyArray<CaseDefinition> = [
       })
     )
   ),
+  define("open keeps to the keyspaces it was given when the caller changes the list", (subject) =>
+    Effect.gen(function* () {
+      const keyspaces = ["a", "b"]
+      yield* session(
+        subject,
+        (database) =>
+          Effect.gen(function* () {
+            keyspaces.reverse()
+            yield* putAll(database, "a", "k=a")
+            yield* putAll(database, "b", "k=b")
+            yield* database.write((batch) => batch.deleteRange("a", {}))
+            assert.deepEqual(yield* scanTexts(database, "b"), ["k=b"])
+          }),
+        { keyspaces }
+      )
+      yield* session(subject, (database) =>
+        Effect.gen(function* () {
+          assert.deepEqual(yield* scanTexts(database, "a"), [])
+          assert.deepEqual(yield* scanTexts(database, "b"), ["k=b"])
+        })
+      )
+    })
+  ),
   define("open makes missing directories in mode create", (subject) =>
     session(subject, (database) => putAll(database, "a", "k=v"), { path: subject.path("deep/er/db") })
   ),

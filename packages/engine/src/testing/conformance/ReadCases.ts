@@ -98,6 +98,22 @@ export const readCases: ReadonlyArray<CaseDefinition> = [
       })
     )
   ),
+  define("scan keeps to its bounds when the caller changes their buffers while it runs", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        yield* putAll(database, "a", ...Array.from({ length: 5_000 }, (_, index) => `${10_000 + index}=v`))
+        const lt = bytes("14000")
+        let count = 0
+        yield* Stream.runForEach(database.scan("a", { lt }), () =>
+          Effect.sync(() => {
+            count++
+            lt.fill(0)
+          })
+        )
+        assert.equal(count, 4_000)
+      })
+    )
+  ),
   define("scan orders keys bytewise unsigned", (subject) =>
     session(subject, (database) =>
       Effect.gen(function* () {

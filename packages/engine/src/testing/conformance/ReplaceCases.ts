@@ -26,6 +26,42 @@ export const replaceCases: ReadonlyArray<CaseDefinition> = [
       )
     })
   ),
+  define("replace refuses rows that write to its own database, inside exclusive too, and leaves the old", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        yield* putAll(database, "a", "k=old")
+        const writes = [
+          putAll(database, "a", "k=nested"),
+          database.flush,
+          database.replace([]),
+          database.exclusive(putAll(database, "a", "k=nested"))
+        ]
+        for (const write of writes) {
+          const rows = Stream.concat(rowsOf("k=new"), Stream.drain(Stream.fromEffect(write)))
+          const replace = database.replace([{ keyspace: "a", range: {}, rows }])
+          for (const attempt of [replace, database.exclusive(replace)]) {
+            yield* failure(attempt, "EngineMisuse")
+            assert.deepEqual(yield* scanTexts(database, "a"), ["k=old"])
+          }
+        }
+        yield* putAll(database, "a", "k=new")
+      })
+    )
+  ),
+  define("replace keeps to its range when the caller changes the buffers of its bounds", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        const range = { gte: bytes("p"), lt: bytes("q") }
+        const rows = Stream.suspend(() => {
+          range.gte.set(bytes("r"))
+          range.lt.set(bytes("s"))
+          return rowsOf("p1=v")
+        })
+        yield* database.replace([{ keyspace: "a", range, rows }])
+        assert.deepEqual(yield* scanTexts(database, "a"), ["p1=v"])
+      })
+    )
+  ),
   define(
     "replace refuses rows that are out of order, doubled, outside the range or out of bounds, and leaves the old",
     (subject) =>

@@ -123,6 +123,23 @@ export const viewCases: ReadonlyArray<CaseDefinition> = [
       })
     )
   ),
+  define("checkpoint of several fibers to one place makes one copy, and the others leave it alone", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        yield* putAll(database, "a", "k=v")
+        const path = subject.path("copy")
+        const copy = Effect.match(database.checkpoint(path), {
+          onFailure: (error): string => error._tag,
+          onSuccess: () => "copied"
+        })
+        const ends = yield* Effect.all([copy, copy, copy], { concurrency: "unbounded" })
+        assert.equal(ends.filter((end) => end === "copied").length, 1)
+        for (const end of ends) assert.ok(["copied", "EngineLocked", "EngineMisuse"].includes(end), end)
+        const found = session(subject, (other) => scanTexts(other, "a"), { path, mode: "existing" })
+        assert.deepEqual(yield* found, ["k=v"])
+      })
+    )
+  ),
   define("checkpoint refuses a target that exists and leaves it as it is", (subject) =>
     session(subject, (database) =>
       Effect.gen(function* () {

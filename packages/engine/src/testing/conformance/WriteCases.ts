@@ -255,6 +255,25 @@ export const writeCases: ReadonlyArray<CaseDefinition> = [
       })
     )
   ),
+  define("exclusive inside exclusive goes through, and the outer one still holds", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        const inner = database.exclusive(putAll(database, "a", "1=inner"))
+        yield* database
+          .exclusive(
+            Effect.gen(function* () {
+              yield* inner
+              const other = yield* Effect.forkChild(putAll(database, "a", "2=other"))
+              for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
+              assert.deepEqual(yield* scanTexts(database, "a"), ["1=inner"])
+              return other
+            })
+          )
+          .pipe(Effect.flatMap(Fiber.join))
+        assert.deepEqual(yield* scanTexts(database, "a"), ["1=inner", "2=other"])
+      })
+    )
+  ),
   define("exclusive is released by a failure, a defect and an interruption inside", (subject) =>
     session(subject, (database) =>
       Effect.gen(function* () {
