@@ -29,9 +29,10 @@ interface Place {
 const placesOf = (pack: Buffer): ReadonlyArray<Place> => {
   const size = pack.length
   const trailer = size - trailerSizeBytes
-  const index = trailer - pack.readUInt32LE(trailer + 28) - pack.readUInt32LE(trailer + 32)
+  const appData = trailer - pack.readUInt32LE(trailer + 32)
+  const index = appData - pack.readUInt32LE(trailer + 28)
   const records = [0, index] as const
-  const offsets = [index, trailer] as const
+  const offsets = [index, appData] as const
   const end = [trailer, size] as const
   return [
     { name: "first byte of the first frame", at: 0, part: "record", region: records },
@@ -39,7 +40,9 @@ const placesOf = (pack: Buffer): ReadonlyArray<Place> => {
     { name: "size index of the last record", at: index - 6, part: "checksum", region: records },
     { name: "checksum of that size index", at: index - 1, part: "checksum", region: records },
     { name: "offset index", at: index, part: "checksum", region: offsets },
-    { name: "checksum of the offset index", at: trailer - 1, part: "checksum", region: offsets },
+    { name: "checksum of the offset index", at: appData - 1, part: "checksum", region: offsets },
+    // The app data is a checksum of each record: which of the two is wrong cannot be told.
+    { name: "checksum of the last record", at: trailer - 1, part: "record", region: records },
     { name: "magic", at: trailer, part: "magic", region: end },
     { name: "version", at: trailer + 4, part: "version", region: end },
     { name: "flags", at: trailer + 5, part: "checksum", region: end },
@@ -64,7 +67,7 @@ describe("icecore verify", () => {
     Effect.gen(function* () {
       const root = yield* directory
       const log = Path.join(root, "log.ndjson")
-      const chunkCount = 12
+      const chunkCount = 13
       Fs.writeFileSync(log, textOf(lines(0, chunkCount * entriesPerChunk)))
       const dataDir = Path.join(root, "data")
       const flags = [`--storage.data_dir=${dataDir}`]
@@ -81,7 +84,7 @@ describe("icecore verify", () => {
         return { ...place, path, chunk }
       })
       const ended = yield* expect(1, ["verify", "--json", ...flags])
-      assert.include(failureLine(ended), "Verification found 12 faults")
+      assert.include(failureLine(ended), "Verification found 13 faults")
       const findings = findingsOf(ended.stdout)
       assert.deepStrictEqual(
         findings.map(({ path, part }) => ({ path, part })),
