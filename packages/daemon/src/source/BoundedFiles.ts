@@ -5,7 +5,7 @@ import { Effect, Option, type Scope } from "effect"
 import { type SourceError, SourceMissing } from "../Source.ts"
 import * as FileOrder from "./FileOrder.ts"
 import * as LineCursor from "./LineCursor.ts"
-import { changed, type FilesContext, joinPath, type LineFiles, openOptions, splitPath } from "./LineFiles.ts"
+import { changed, type FilesContext, joinPath, type LineFiles, listFiles, openOptions, splitPath } from "./LineFiles.ts"
 
 /** Files that are read one after the other. Their names decide where a position resumes. */
 export interface BoundedOptions extends FilesContext {
@@ -25,8 +25,7 @@ export const list: (
       const { directory, name } = splitPath(path)
       return { ...context, directory, names: [name], sizeBytes: info.value.sizeBytes }
     }
-    const entries = yield* context.disk.list(path)
-    const names = FileOrder.inDirectory(entries.filter(({ kind }) => kind === "file").map(({ name }) => name))
+    const names = FileOrder.inDirectory(yield* listFiles(context, path))
     let sizeBytes = 0
     for (const name of names) {
       const file = yield* context.disk.stat(joinPath(path, name))

@@ -16,6 +16,7 @@ import {
   type FollowPolicy,
   joinPath,
   type LineFiles,
+  listFiles,
   openOptions
 } from "./LineFiles.ts"
 
@@ -33,8 +34,7 @@ export const make = (options: FollowedDirectoryOptions): LineFiles => {
 
   /** The files now. Those before `current` must have been there when it was begun. */
   const listed = Effect.fnUntraced(function* (current: Option.Option<string>) {
-    const entries = yield* disk.list(directory)
-    const names = FileOrder.inDirectory(entries.filter(({ kind }) => kind === "file").map(({ name }) => name))
+    const names = FileOrder.inDirectory(yield* listFiles(options, directory))
     for (const name of names) {
       const logical = FileOrder.logicalName(name)
       if (Option.isSome(current) && logical < FileOrder.logicalName(current.value) && !seen.has(logical))

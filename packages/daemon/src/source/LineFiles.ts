@@ -50,6 +50,30 @@ export const openOptions = (
   isFollowed: boolean
 ): OpenOptions => ({ ...context, ...file, isFollowed, awaitsBytes: isFollowed })
 
+/**
+ * Names of the files in a directory. A link stands for the file that it leads to, unless the directory has that file itself, as with
+ * `current` beside the dated file that it leads to. A link to a directory or to nothing is passed over.
+ */
+export const listFiles: (
+  context: FilesContext,
+  directory: string
+) => Effect.Effect<ReadonlyArray<string>, SourceError> = Effect.fnUntraced(function* ({ disk }, directory) {
+  const entries = yield* disk.list(directory)
+  const files = entries.filter(({ kind }) => kind === "file").map(({ name }) => name)
+  const links = entries.filter(({ name, kind }) => kind === "other" && !name.startsWith(".")).map(({ name }) => name)
+  if (links.length === 0) return files
+  const stat = (name: string) => disk.stat(joinPath(directory, name))
+  const own = new Set<string>()
+  for (const name of files) for (const { identity } of Option.toArray(yield* stat(name))) own.add(identity)
+  for (const name of links) {
+    const info = yield* stat(name)
+    if (Option.isNone(info) || info.value.kind !== "file" || own.has(info.value.identity)) continue
+    own.add(info.value.identity)
+    files.push(name)
+  }
+  return files
+})
+
 /** A directory and a bare name as one path. */
 export const joinPath = (directory: string, name: string): string =>
   directory.endsWith("/") ? `${directory}${name}` : `${directory}/${name}`

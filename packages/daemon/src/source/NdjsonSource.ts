@@ -3,8 +3,8 @@
  *
  * - An entry is the bytes of a line without its line feed. A carriage return, a byte order mark, NUL and invalid UTF-8 are bytes like others; an
  *   empty line is an empty entry.
- * - `path` is a file, a directory (its files by name, without subdirectories and names that start with a dot), or `-` for
- *   standard input, which is read once, from its beginning.
+ * - `path` is a file, a directory (its files and links to files by name, without subdirectories and names that start with a dot), or
+ *   `-` for standard input, which is read once, from its beginning.
  * - Compression is told from the first bytes: plain, gzip (any number of members) or zstd (any number of frames). A `.gz` or `.zst` file
  *   that is not what its name says is damaged.
  * - Bounded, the last line counts even without a line feed. When a later run finds that line longer, it fails with {@link SourceChanged}.

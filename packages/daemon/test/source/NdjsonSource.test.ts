@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
+import { appendFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { gzipSync, zstdCompressSync } from "node:zlib"
@@ -132,6 +132,30 @@ describe("NdjsonSource", () => {
       }
     }).pipe(Effect.provide(layer))
   )
+
+  for (const follow of [false, true])
+    it.effect(
+      `entries ${follow ? "follows" : "reads"} the files that links in a directory lead to, each file once`,
+      () =>
+        Effect.gen(function* () {
+          const path = yield* temporaryDirectory
+          const elsewhere = yield* temporaryDirectory
+          writeFileSync(join(elsewhere, "file"), "2\n")
+          writeFileSync(join(path, "a"), "1\n")
+          writeFileSync(join(path, "c"), "3\n")
+          symlinkSync(join(elsewhere, "file"), join(path, "b"))
+          symlinkSync("c", join(path, "current"))
+          symlinkSync(elsewhere, join(path, "aa"))
+          symlinkSync("nothing", join(path, "ab"))
+          const source = yield* NdjsonSource.make({ path, follow, pollInterval: 0 })
+          const entries = Stream.flatMap(source.entries({ from: 0 }), (batch) => Stream.fromIterable(batch.entries))
+          const first = yield* Stream.runCollect(follow ? Stream.take(entries, 3) : entries)
+          assert.deepStrictEqual(first.map(text), ["1", "2", "3"])
+          if (follow) return
+          const resume = yield* positionAt({ path }, 2)
+          assert.deepStrictEqual(yield* readAll(source, { from: 2, resume }), ["3"])
+        }).pipe(Effect.provide(layer))
+    )
 
   it.effect("entries of a second run are the lines that were appended since", () =>
     Effect.gen(function* () {
