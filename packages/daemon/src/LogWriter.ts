@@ -125,6 +125,9 @@ export const make = (options: LogWriterOptions): LogWriter => {
   const refuse = (firstSeq: number, entries: ReadonlyArray<Uint8Array>): EntryTooLarge | EntryRefused | undefined => {
     for (let index = 0; index < entries.length; index++) {
       const entry = entries[index]!
+      // The compiler does not watch every caller, and what an engine makes of anything else could not be read again.
+      if (!(entry instanceof Uint8Array))
+        return new EntryRefused({ seq: firstSeq + index, reason: "it is no Uint8Array" })
       if (entry.length > maxValueSizeBytes)
         return new EntryTooLarge({ seq: firstSeq + index, actual: entry.length, limit: maxValueSizeBytes })
       const refusal = domain.refusal(entry)

@@ -294,6 +294,20 @@ describe("Store", () => {
     })
   })
 
+  it.effect("refuses an entry that is no Uint8Array, which could not be read again", () =>
+    withStore(makeMachine(), (store) =>
+      Effect.gen(function* () {
+        for (const wrong of ["text", null, [1, 2], Uint16Array.of(1, 2), new ArrayBuffer(2)])
+          assert.strictEqual(
+            yield* tagOf(store.history.append([entryAt(0), wrong as unknown as Uint8Array])),
+            "EntryRefused"
+          )
+        yield* store.history.append([entryAt(0), Buffer.from(entryAt(1))])
+        yield* checkLog(store, 2)
+      })
+    )
+  )
+
   it.effect("keeps no more packs open than it was told, however many were read", () => {
     let openCount = 0
     const machine = makeMachine({
