@@ -19,7 +19,7 @@ import {
   RecordEncoding
 } from "@icecore/packfile"
 import { Data, Effect, Option, type Scope, Stream } from "effect"
-import type { Entry, RangeOrder } from "./History.ts"
+import type { Entry, RangeOrder } from "./Entry.ts"
 import * as RecordChecksums from "./internal/RecordChecksums.ts"
 import * as RecordSizer from "./kernel/RecordSizer.ts"
 

@@ -7,6 +7,7 @@
  */
 import type { Geometry } from "@icecore/catalog"
 import { Context, Data, type Effect, type Option, type Stream } from "effect"
+import type { Entry, RangeOrder } from "./Entry.ts"
 import type { StorageError } from "./StorageError.ts"
 
 /** Sequence numbers that are served now, both inclusive. */
@@ -139,14 +140,6 @@ export type HistoryAppendError =
   | LogFull
   | StoreReadOnly
   | StorageError
-
-/** One entry of the log. The bytes are the reader's to keep, and must not be changed when others see them too. */
-export interface Entry {
-  readonly seq: number
-  readonly bytes: Uint8Array
-}
-
-export type RangeOrder = "ascending" | "descending"
 
 export interface RangeOptions {
   /** First seq of the range, inclusive, in either order. Default: the floor. */

@@ -7,6 +7,7 @@
 import { Geometry } from "@icecore/catalog"
 import type { Database, EngineReadError, EngineWriteError } from "@icecore/engine"
 import { Data, Effect, Option, Stream } from "effect"
+import type { Entry, RangeOrder } from "./Entry.ts"
 import {
   decodePosition,
   decodeSeq,
@@ -17,7 +18,6 @@ import {
   type SourcePosition,
   sourceKeyspace
 } from "./format/HotFormat.ts"
-import type { Entry, RangeOrder } from "./History.ts"
 
 /** A hot database holds what no commit leaves behind: a hole, a key of another chunk, a position that does not decode. */
 export class HotChunkDamaged extends Data.Error<{

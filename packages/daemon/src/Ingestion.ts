@@ -6,7 +6,8 @@
  * doubled, because each attempt starts where the log really ends.
  */
 import { Clock, Data, Effect, Exit, Option, type Scope, Stream } from "effect"
-import { type ActivityStatus, AppendRefused, type Entry, type HistoryReadError } from "./History.ts"
+import type { Entry } from "./Entry.ts"
+import { type ActivityStatus, AppendRefused, type HistoryReadError } from "./History.ts"
 import type * as LogState from "./internal/LogState.ts"
 import { type RetryOptions, retrySchedule } from "./Lifecycle.ts"
 import type { AppendError, LogWriter } from "./LogWriter.ts"

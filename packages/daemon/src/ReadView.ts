@@ -11,15 +11,14 @@ import type { Zstd } from "@icecore/codec"
 import type { Disk } from "@icecore/packfile"
 import { Data, Effect, Option, type Scope, Stream } from "effect"
 import * as EntriesPack from "./EntriesPack.ts"
+import type { Entry, RangeOrder } from "./Entry.ts"
 import {
-  type Entry,
   EntryAbsent,
   EntryBelowFloor,
   EntryNotIngested,
   type HistoryReadError,
   HistoryRequestInvalid,
-  type RangeOptions,
-  type RangeOrder
+  type RangeOptions
 } from "./History.ts"
 import * as HotChunk from "./HotChunk.ts"
 import type { HotSet } from "./internal/HotSet.ts"

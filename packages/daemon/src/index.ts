@@ -1,6 +1,7 @@
 export * from "./Domain.ts"
 export * as NdjsonDomain from "./domain/NdjsonDomain.ts"
 export { FrozenChunkWrong } from "./EntriesPack.ts"
+export type { Entry, RangeOrder } from "./Entry.ts"
 export * from "./History.ts"
 export { HotChunkDamaged } from "./HotChunk.ts"
 export { SourceDiverged } from "./Ingestion.ts"

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CrashEnumerator } from "@icecore/packfile/testing"
 import { Effect, Option } from "effect"
-import type { Entry } from "../src/History.ts"
+import type { Entry } from "../src/Entry.ts"
 import type { EntriesOptions, Source } from "../src/Source.ts"
 import type * as Store from "../src/Store.ts"
 import * as DemoSource from "../src/source/DemoSource.ts"

@@ -18,7 +18,7 @@
 import { Crc32c } from "@icecore/codec"
 import { Option, Result } from "effect"
 import { Base64Url } from "effect/encoding"
-import type { RangeOrder } from "../History.ts"
+import type { RangeOrder } from "../Entry.ts"
 
 const version = 1
 const sizeBytes = 31

@@ -5,14 +5,8 @@
  * reads slowly holds bounded memory and no read view.
  */
 import { Effect, Option, Stream } from "effect"
-import {
-  type Entry,
-  EntryBelowFloor,
-  History,
-  type HistoryReadError,
-  type RangeOptions,
-  type ServedRange
-} from "../History.ts"
+import type { Entry } from "../Entry.ts"
+import { EntryBelowFloor, History, type HistoryReadError, type RangeOptions, type ServedRange } from "../History.ts"
 import type { Cursor } from "./Cursor.ts"
 import type { EntriesQuery } from "./EntriesQuery.ts"
 

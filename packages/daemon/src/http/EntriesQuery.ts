@@ -2,7 +2,7 @@
  * The query of `GET /v1/entries`, checked: which entries, in which order, how many.
  */
 import { Option, Result } from "effect"
-import type { RangeOrder } from "../History.ts"
+import type { RangeOrder } from "../Entry.ts"
 import * as Cursor from "./Cursor.ts"
 import { badRequest, type Problem } from "./Problem.ts"
 

@@ -8,7 +8,7 @@
  *
  * Integers are little-endian and unsigned. A body without its end frame, or with another count, was cut off.
  */
-import type { Entry } from "../History.ts"
+import type { Entry } from "../Entry.ts"
 
 export const mediaType = "application/vnd.icecore.frames"
 

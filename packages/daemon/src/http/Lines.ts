@@ -1,7 +1,7 @@
 /**
  * Entries on the wire as lines: each entry's bytes and a line feed. Only for domains whose entries hold no line feed.
  */
-import type { Entry } from "../History.ts"
+import type { Entry } from "../Entry.ts"
 
 export const mediaType = "application/x-ndjson"
 

@@ -8,7 +8,8 @@ import { CrashRecorder, type CrashWorld, SimulatedDisk, SurvivorChoice } from "@
 import { Effect, Layer, type Scope, Stream } from "effect"
 
 import * as NdjsonDomain from "../../src/domain/NdjsonDomain.ts"
-import type { Entry, History, HistoryReadError, RangeOptions } from "../../src/History.ts"
+import type { Entry } from "../../src/Entry.ts"
+import type { History, HistoryReadError, RangeOptions } from "../../src/History.ts"
 import * as Store from "../../src/Store.ts"
 
 /** A machine that outlives the stores opened on it. */
