@@ -83,8 +83,8 @@ const settings: Settings = {
     entriesDir: setting(directory, Option.none(), "Directory of the frozen entries instead of data_dir/entries")
   },
   engine: {
-    hot: setting(engine, "sqlite", "Engine of new hot databases"),
-    catalog: setting(engine, "sqlite", "Engine of the catalog")
+    hot: setting(engine, "sqlite", "Engine of the hot databases; a store keeps the one it was made with"),
+    catalog: setting(engine, "sqlite", "Engine of the catalog; a store keeps the one it was made with")
   },
   geometry: {
     firstSeq: setting(
