@@ -234,7 +234,11 @@ export interface Database extends Reader {
    * go through, and so does another `exclusive`; do not wait inside for another fiber that writes.
    */
   readonly exclusive: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** A repeatable read of this moment, held for the scope. Taking one is cheap and blocks nobody. */
+  /**
+   * A repeatable read of this moment, held for the scope. Taking one is cheap and blocks nobody. While it is held the file
+   * (of LMDB) or its log (of SQLite) grows with every write. At most 900 snapshots and running scans at once: one more fails
+   * with {@link EngineMisuse}.
+   */
   readonly snapshot: Effect.Effect<Reader, EngineReadError, Scope.Scope>
   /**
    * For each replacement: deletes the range and loads the rows, all in one transaction that is durable on return. Readers

@@ -124,6 +124,34 @@ export const describeStoredEngine = ({ adapter, dataName, layer }: StoredEngineU
     })
   )
 
+  // What a sync reaches cannot be seen without cutting the power; that there was a commit, and so a sync, can.
+  test(
+    "write and replace that are synced and change nothing still commit what was buffered before them",
+    Effect.gen(function* () {
+      const directory = path.join(yield* temporaryDirectory, "db")
+      const database = yield* open(directory)
+      const contents = () =>
+        fs
+          .readdirSync(directory)
+          .filter((name) => name === dataName || name.endsWith("-wal"))
+          .map((name) => fs.readFileSync(path.join(directory, name)))
+      const idle = [
+        database.write(() => {}),
+        database.write((batch) => batch.delete("a", bytes("missing"))),
+        database.replace([])
+      ]
+      for (const nothing of idle) {
+        yield* database.write((batch) => batch.put("a", bytes("k"), bytes("v")), { durability: "buffered" })
+        const before = contents()
+        yield* nothing
+        const after = contents()
+        assert.notDeepEqual(after, before)
+        yield* nothing
+        assert.deepStrictEqual(contents(), after)
+      }
+    })
+  )
+
   // The shell's limit is on the size of a file, in blocks of 1,024 bytes (dash: 512); the signal of passing it is ignored,
   // so that the write fails with EFBIG.
   test(

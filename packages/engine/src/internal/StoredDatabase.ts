@@ -30,6 +30,12 @@ import { applyBatch, BatchThrew, keyRefusal, keyspaceRefusal, valueRefusal } fro
 import { StoreDamage } from "./StoreDamage.ts"
 import { makeWriteLock } from "./WriteLock.ts"
 
+/**
+ * Snapshots and scans open at once: a connection each in SQLite, a reader slot of 1,024 each in LMDB, where some must be left
+ * for other reads and for other processes.
+ */
+const openReaderCount = 900
+
 export interface StoredDatabaseOptions {
   readonly path: string
   readonly keyspaces: ReadonlyArray<string>
@@ -165,10 +171,11 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
   }
 
   const scopedReader: Effect.Effect<StoreReader, EngineReadError, Scope.Scope> = Effect.acquireRelease(
-    Effect.suspend(
-      (): Effect.Effect<StoreReader, EngineReadError> =>
-        closed ? Effect.fail(useAfterClose()) : attempt(openReader, readFault)
-    ),
+    Effect.suspend((): Effect.Effect<StoreReader, EngineReadError> => {
+      if (closed) return Effect.fail(useAfterClose())
+      if (readers.size < openReaderCount) return attempt(openReader, readFault)
+      return Effect.fail(misuse(`${openReaderCount} snapshots and scans are open, no more are allowed`))
+    }),
     (reader) => Effect.sync(() => releaseReader(reader))
   )
 

@@ -14,7 +14,7 @@
 import { statfsSync } from "node:fs"
 import * as path from "node:path"
 import type { Database as LmdbDatabase, RootDatabase, RootDatabaseOptionsWithPath, Transaction } from "lmdb"
-import { EngineCorrupt, EngineFailed, EngineFull, type Row } from "../Engine.ts"
+import { type Durability, EngineCorrupt, EngineFailed, EngineFull, type Row } from "../Engine.ts"
 import { after } from "../internal/Bounds.ts"
 import { dataFiles } from "../internal/DataFiles.ts"
 import { rowChecksum } from "../internal/RowChecksum.ts"
@@ -95,9 +95,9 @@ const create = async (lmdb: Lmdb, path: string): Promise<void> => {
 const open = async (lmdb: Lmdb, { keyspaces, path, readOnly }: StoreOpenOptions): Promise<Store> => {
   const root = lmdb.open<Uint8Array, Uint8Array>(rootOptions(path, readOnly))
   try {
-    requireLayout(root)
+    const marker = requireLayout(root)
     const databases = keyspaces.map((name) => openNamed(root, name, { create: !readOnly, encoder: valueCodec }))
-    return makeStore(root, { keyspaces, path, readOnly }, databases)
+    return makeStore(root, { keyspaces, path, readOnly }, marker, databases)
   } catch (cause) {
     await root.close()
     throw cause
@@ -112,12 +112,16 @@ const openNamed = (
 ): Keyspace | undefined =>
   root.openDB<Uint8Array, Uint8Array>({ ...binary, name, ...options } as typeof binary & { readonly name: string })
 
-const requireLayout = (root: RootDatabase<Uint8Array, Uint8Array>): void => {
-  const version = openNamed(root, markerName, { create: false })?.getBinary(markerKey)
-  if (version === undefined) throw new ForeignFile("the file has no layout marker, it is not a database of this engine")
+/** The named database with the marker of a layout that this program knows. */
+const requireLayout = (root: RootDatabase<Uint8Array, Uint8Array>): Keyspace => {
+  const marker = openNamed(root, markerName, { create: false })
+  const version = marker?.getBinary(markerKey)
+  if (marker === undefined || version === undefined)
+    throw new ForeignFile("the file has no layout marker, it is not a database of this engine")
   if (version.length !== 1 || version[0] !== layoutVersion) {
     throw new ForeignFile(`the layout is version ${version[0]}, this program knows version ${layoutVersion}`)
   }
+  return marker
 }
 
 /** A sound LMDB file that is not ours to use. */
@@ -126,6 +130,7 @@ class ForeignFile extends Error {}
 const makeStore = (
   root: RootDatabase<Uint8Array, Uint8Array>,
   { keyspaces, readOnly }: StoreOpenOptions,
+  marker: Keyspace,
   databases: ReadonlyArray<Keyspace | undefined>
 ): Store => {
   const { env } = root as unknown as { readonly env: Environment }
@@ -133,6 +138,7 @@ const makeStore = (
   const scratchView = new DataView(scratch.buffer)
   let pending: { readonly commit: () => void; readonly fail: (error: Error) => void } | undefined
   let pausedTransaction: object | null = null
+  let durability: Durability = "synced"
   /** A process that died may have left commits whose last sync it had not asked for. */
   let unsynced = true
   /** Syncs and copies that the library has under way: closing the environment under them kills the process. */
@@ -185,7 +191,8 @@ const makeStore = (
   }
 
   return {
-    begin: (durability) => {
+    begin: (next) => {
+      durability = next
       const flags = abortable | synchronousCommit | (durability === "buffered" ? noMetaSync : 0)
       const until = {
         // biome-ignore lint/suspicious/noThenProperty: the library keeps the transaction open for a thenable.
@@ -194,7 +201,6 @@ const makeStore = (
         }
       }
       root.transactionSync(() => until, flags)
-      if (durability === "buffered") unsynced = true
     },
     put: (keyspace, key, value) => {
       databases[keyspace]!.put(key, stored(key, value))
@@ -211,9 +217,12 @@ const makeStore = (
       env.writeTxn = pausedTransaction
     },
     commit: () => {
+      // A commit that changes nothing syncs nothing, and what was buffered before it would stay so.
+      if (durability === "synced" && unsynced) marker.put(markerKey, Uint8Array.of(layoutVersion))
       const { commit } = pending!
       pending = undefined
       commit()
+      unsynced = durability === "buffered"
     },
     rollback: () => {
       if (pending === undefined) return

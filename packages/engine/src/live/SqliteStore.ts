@@ -30,9 +30,6 @@ import { createKeyspaceSql, createSql, headerBytes, inspectHeader, pageSizeBytes
 /** Readers kept open for the next snapshot. */
 const idleReaderCount = 8
 
-/** Snapshots open at once; each is a connection with descriptors and a cache of its own. */
-const openReaderCount = 1_024
-
 /** SQLite 3.7.0 to 3.51.2 can damage a database when the log starts over. */
 const oldestVersion = 3_051_003
 
@@ -204,6 +201,8 @@ const makeStore = (
     resume: () => {},
     commit: () => {
       endShared()
+      // A commit that changes nothing syncs nothing, and what was buffered before it would stay so.
+      if (durability === "synced" && unsynced) touch.run()
       commit.run()
       unsynced = durability === "buffered"
     },
@@ -232,7 +231,6 @@ const makeStore = (
       return shared.get(keyspace, key)
     },
     openReader: (): StoreReader => {
-      if (busy.size >= openReaderCount) throw new Error(`${openReaderCount} snapshots are open, no more are allowed`)
       const reading = idle.pop() ?? openReadingConnection()
       try {
         reading.begin.run()

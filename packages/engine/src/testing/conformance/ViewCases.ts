@@ -71,6 +71,27 @@ export const viewCases: ReadonlyArray<CaseDefinition> = [
       })
     )
   ),
+  define("snapshot refuses more than 900 at once, which leave reads and writes alone", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        const write = (value: string) =>
+          database.write((batch) => batch.put("a", bytes("k"), bytes(value)), { durability: "buffered" })
+        const all = Effect.gen(function* () {
+          for (let number = 0; number < 900; number++) {
+            yield* write(`${number}`)
+            yield* database.snapshot
+          }
+          yield* failure(database.snapshot, "EngineMisuse")
+          yield* failure(Stream.runCollect(database.scan("a")), "EngineMisuse")
+          yield* write("last")
+          assert.equal(yield* getText(database, "a", "k"), "last")
+          assert.deepEqual((yield* database.getMany("a", [bytes("k")])).map(optionText), ["last"])
+        })
+        yield* Effect.scoped(all)
+        assert.deepEqual(yield* scanTexts(yield* database.snapshot, "a"), ["k=last"])
+      })
+    )
+  ),
   define("checkpoint is a database with what was there when it was made", (subject) =>
     Effect.gen(function* () {
       const path = subject.path("copy")
