@@ -2,14 +2,21 @@
  * The frozen form of one chunk: a packfile whose item `n` is entry `firstSeq + n` of the chunk, byte for byte.
  *
  * Records are zstd frames of 128 entries, or of fewer where entries are so large that a record would go over
- * {@link maxRecordSizeBytes}; the content hash is always there. The app data is the checksums of the records as they are stored
- * ({@link import("./internal/RecordChecksums.ts")}). The trailer's `format` is {@link entriesFormat}. Part of the on-disk
- * format: never change, add a format number.
+ * {@link maxRecordSizeBytes}; the content hash is always there. The trailer's `format` is {@link entriesFormat}. The app data is the first
+ * seq, so that a file that came under the name of another chunk is not taken for it, and the checksums of the records as they
+ * are stored ({@link import("./internal/RecordChecksums.ts")}):
+ *
+ * ```
+ * u64 first seq │ u32 CRC32C of the first seq │ u32 checksum of record 0 │ u32 checksum of record 1 │ …        little-endian
+ * ```
+ *
+ * Part of the on-disk format: never change, add a format number.
  */
-import { Zstd } from "@icecore/codec"
+import { Crc32c, Zstd } from "@icecore/codec"
 import {
   ByteSource,
   type Disk,
+  PackCorrupt,
   type PackOpenError,
   type PackReadError,
   PackReader,
@@ -26,10 +33,53 @@ import * as RecordSizer from "./kernel/RecordSizer.ts"
 /** The trailer's `format` of a pack of entries: records encoded with zstd, items unchanged. */
 export const entriesFormat = 1
 
+const firstSeqSizeBytes = 8
+
+const headSizeBytes = firstSeqSizeBytes + 4
+
+/** What the app data of a pack of entries says. */
+export interface EntriesAppData {
+  /** Exact, whatever it is. */
+  readonly firstSeq: bigint
+  readonly recordChecksums: Uint8Array
+}
+
+/** Bytes of the app data of a pack of entries with so many records. */
+export const appDataSizeBytesOf = (recordCount: number): number =>
+  headSizeBytes + RecordChecksums.sizeBytesOf(recordCount)
+
+/** Reads app data that has as many bytes as {@link appDataSizeBytesOf} says. */
+export const decodeAppData = (
+  path: string,
+  { appData, record, recordCount, trailer }: PackReader.PackReader
+): Effect.Effect<EntriesAppData, PackCorrupt> => {
+  const view = new DataView(appData.buffer, appData.byteOffset, appData.byteLength)
+  const actual = Crc32c.checksum(appData.subarray(0, firstSeqSizeBytes))
+  const expected = view.getUint32(firstSeqSizeBytes, true)
+  if (actual === expected)
+    return Effect.succeed({ firstSeq: view.getBigUint64(0, true), recordChecksums: appData.subarray(headSizeBytes) })
+  const detail = `that of the first seq is 0x${actual.toString(16)}, expected 0x${expected.toString(16)}`
+  const recordsEnd = Option.match(record(recordCount - 1), {
+    onNone: () => 0,
+    onSome: (last) => last.offsetBytes + last.sizeBytes
+  })
+  const offsetBytes = recordsEnd + trailer.indexSizeBytes
+  return Effect.fail(new PackCorrupt({ path, part: "checksum", detail, offsetBytes }))
+}
+
+const encodeAppData = (firstSeq: number, recordChecksums: Uint8Array): Uint8Array => {
+  const appData = new Uint8Array(headSizeBytes + recordChecksums.length)
+  const view = new DataView(appData.buffer)
+  view.setBigUint64(0, BigInt(firstSeq), true)
+  view.setUint32(firstSeqSizeBytes, Crc32c.checksum(appData.subarray(0, firstSeqSizeBytes)), true)
+  appData.set(recordChecksums, headSizeBytes)
+  return appData
+}
+
 /** Bytes that a record of several entries has at most, decoded: 16 MiB. A single entry may have as many. */
 export const maxRecordSizeBytes: number = 16 * 1024 * 1024
 
-/** A whole pack that is not the one of its chunk: another count of items, another format, no content hash. */
+/** A whole pack that is not the one of its chunk: another count of items, other entries, another format, no content hash. */
 export class FrozenChunkWrong extends Data.Error<{
   readonly path: string
   readonly chunk: number
@@ -79,7 +129,8 @@ export const openToVerify: (
     const encoding = RecordEncoding.zstd(yield* Zstd)
     const source = yield* ByteSource.fromFile(options.path)
     const { reader } = yield* openWith(options, source, encoding)
-    return yield* openWith(options, source, RecordChecksums.checking(encoding, reader.appData))
+    const { recordChecksums } = yield* decodeAppData(options.path, reader)
+    return yield* openWith(options, source, RecordChecksums.checking(encoding, recordChecksums))
   }
 )
 
@@ -94,9 +145,11 @@ const openWith = Effect.fnUntraced(function* (
     return yield* wrong(`its format is ${reader.trailer.format}, expected ${entriesFormat}`)
   if (reader.itemCount !== entryCount) return yield* wrong(`it has ${reader.itemCount} items, expected ${entryCount}`)
   if (Option.isNone(reader.contentHash)) return yield* wrong("it has no content hash")
-  const appDataSizeBytes = RecordChecksums.sizeBytesOf(reader.recordCount)
+  const appDataSizeBytes = appDataSizeBytesOf(reader.recordCount)
   if (reader.appData.length !== appDataSizeBytes)
     return yield* wrong(`it has ${reader.appData.length} bytes of app data, expected ${appDataSizeBytes}`)
+  const found = (yield* decodeAppData(path, reader)).firstSeq
+  if (found !== BigInt(firstSeq)) return yield* wrong(`its first entry is ${found}, expected ${firstSeq}`)
   return { firstSeq, reader }
 })
 
@@ -185,8 +238,8 @@ export const write: <E, R>(
 ) => Effect.Effect<void, E | WriteEntriesPackError, Disk | Zstd | R> = Effect.fnUntraced(function* <E, R>(
   options: WriteEntriesPack<E, R>
 ) {
-  const { encoding, appData } = RecordChecksums.collecting(RecordEncoding.zstd(yield* Zstd))
-  const { path, itemsPerRecord, entries } = options
+  const { encoding, appData: recordChecksums } = RecordChecksums.collecting(RecordEncoding.zstd(yield* Zstd))
+  const { path, firstSeq, itemsPerRecord, entries } = options
   yield* Effect.scoped(
     Effect.gen(function* () {
       const writer = yield* PackWriter.make(path, {
@@ -196,7 +249,7 @@ export const write: <E, R>(
         contentHash: true
       })
       yield* Stream.runForEach(entries, (batch) => writer.appendAll(batch.map(({ bytes }) => bytes)))
-      yield* writer.finish(appData)
+      yield* writer.finish(() => encodeAppData(firstSeq, recordChecksums()))
     })
   )
   yield* Effect.scoped(Effect.flatMap(openToVerify(options), ({ reader }) => reader.verify()))

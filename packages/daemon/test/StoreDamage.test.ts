@@ -142,6 +142,28 @@ describe("Store", () => {
     })
   )
 
+  it.effect("refuses the frozen file of another chunk, whose entries would pass for this one's", () =>
+    Effect.gen(function* () {
+      const machine = yield* machineWithTen
+      const layout = yield* Layout.make({ dataDir: "/store" })
+      const [path, other] = [0, 1].map((chunk) => Layout.entriesPath(layout, Geometry.ChunkId(chunk)))
+      yield* machine.disk.disk.rename({ source: other!, target: path! })
+      yield* Effect.scoped(machine.disk.disk.open(other!, "create"))
+      yield* withStore(machine, (store) =>
+        Effect.gen(function* () {
+          const message = "Cannot use /store/entries/00000/00000000.pack for chunk 0: its first entry is 4, expected 0"
+          assert.strictEqual((yield* Effect.flip(store.history.get(1))).message, message)
+          assert.strictEqual((yield* Effect.flip(collect(store.history, { to: 2 }))).message, message)
+          const checked = yield* Stream.runCollect(store.verify)
+          assert.include(
+            checked.flatMap(({ findings }) => findings).map((finding) => finding.message),
+            message
+          )
+        })
+      )
+    })
+  )
+
   it.effect("lets one source at a time feed the log, and no program beside it", () =>
     withStore(makeMachine(), ({ history, ingest }) =>
       Effect.gen(function* () {

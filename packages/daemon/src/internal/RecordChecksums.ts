@@ -1,5 +1,5 @@
 /**
- * Checksums of what a pack of entries stores, kept as its app data: the CRC32C of each record's encoded payload, u32
+ * Checksums of what a pack of entries stores, kept in its app data: the CRC32C of each record's encoded payload, u32
  * little-endian, in the order of the records. Part of the on-disk format of {@link import("../EntriesPack.ts")}.
  *
  * Compressed bytes can be damaged and still decode to the right content. Nothing that is read is wrong then, but the disk is
@@ -11,7 +11,7 @@ import { Effect } from "effect"
 
 const checksumSizeBytes = 4
 
-/** Bytes of app data of a pack with so many records. */
+/** Bytes of the checksums of so many records. */
 export const sizeBytesOf = (recordCount: number): number => recordCount * checksumSizeBytes
 
 export interface CollectingEncoding {

@@ -41,7 +41,9 @@ const placesOf = (pack: Buffer): ReadonlyArray<Place> => {
     { name: "checksum of that size index", at: index - 1, part: "checksum", region: records },
     { name: "offset index", at: index, part: "checksum", region: offsets },
     { name: "checksum of the offset index", at: appData - 1, part: "checksum", region: offsets },
-    // The app data is a checksum of each record: which of the two is wrong cannot be told.
+    { name: "first seq", at: appData, part: "checksum", region: [appData, appData + 12] },
+    { name: "checksum of the first seq", at: appData + 11, part: "checksum", region: [appData, appData + 12] },
+    // The rest of the app data is a checksum of each record: which of the two is wrong cannot be told.
     { name: "checksum of the last record", at: trailer - 1, part: "record", region: records },
     { name: "magic", at: trailer, part: "magic", region: end },
     { name: "version", at: trailer + 4, part: "version", region: end },
