@@ -109,7 +109,7 @@ export class PositionInvalid extends Data.Error<{ readonly source: string; reado
   }
 }
 
-/** An input that is no file (standard input) failed. */
+/** An input that is no file (standard input) failed, or the place of a file in the log cannot be told. */
 export class SourceFailed extends Data.Error<{
   readonly path: string
   readonly detail: string

@@ -28,6 +28,13 @@ export const rotated = (base: string, names: ReadonlyArray<string>): ReadonlyArr
       return (rightGeneration ?? Number.POSITIVE_INFINITY) - (leftGeneration ?? Number.POSITIVE_INFINITY)
     })
 
+/**
+ * What the name of a file beside the log `base` says of its place: a generation, a date, or nothing (`log.bak`), as a copy that
+ * somebody made. Generations and dates are each in order among themselves; which of the two comes first, names do not say.
+ */
+export const placeOf = (base: string, name: string): "generation" | "date" | "none" =>
+  generationOf(base, name) !== undefined ? "generation" : /^[._-]\d/.test(name.slice(base.length)) ? "date" : "none"
+
 const plainFirst = (names: ReadonlyArray<string>): ReadonlyArray<string> => {
   const chosen = new Map<string, string>()
   for (const name of [...names].sort(byCodeUnit)) {

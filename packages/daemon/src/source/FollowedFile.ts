@@ -8,7 +8,7 @@
  * - Not there yet, or gone for a moment: waited for.
  */
 import { Effect, Option, type Scope } from "effect"
-import { type SourceError, SourceMissing } from "../Source.ts"
+import { type SourceError, SourceFailed, SourceMissing } from "../Source.ts"
 import * as FileOrder from "./FileOrder.ts"
 import * as LineCursor from "./LineCursor.ts"
 import {
@@ -32,14 +32,18 @@ interface Generation {
   readonly name: string
   readonly path: string
   readonly identity: string
+  readonly sizeBytes: number
 }
+
+/** Tells a finished file from a new one that got its inode: the latter has another size. */
+const fingerprint = ({ identity, sizeBytes }: Generation): string => `${identity} ${sizeBytes}`
 
 export const make = (options: FollowedFileOptions): LineFiles => {
   const { disk, path } = options
   const { directory, name: base } = splitPath(path)
   const wait = Effect.sleep(options.pollInterval)
   const at = (file: { readonly path: string; readonly name: string }) => openOptions(options, file, true)
-  // Files that were beside the current one, or older than it, when it was opened: never newer than it.
+  // Fingerprints of the files that were older than the current one when it was opened, whatever their names are now.
   let known: ReadonlySet<string> = new Set()
   // Identity of the cursor's file once its name was seen to stand for another one.
   let leaving = ""
@@ -54,24 +58,28 @@ export const make = (options: FollowedFileOptions): LineFiles => {
     for (const name of [...names, base]) {
       const filePath = name === base ? path : joinPath(directory, name)
       const info = yield* disk.stat(filePath)
-      if (Option.isSome(info)) found.push({ name, path: filePath, identity: info.value.identity })
+      if (Option.isSome(info))
+        found.push({ name, path: filePath, identity: info.value.identity, sizeBytes: info.value.sizeBytes })
     }
     return found
   })
 
   const remember = (files: ReadonlyArray<Generation>, cursor: LineCursor.LineCursor): LineCursor.LineCursor => {
     const own = files.findIndex(({ identity }) => identity === cursor.identity)
-    known = new Set(files.slice(0, own + 1).map(({ identity }) => identity))
+    known = new Set(files.slice(0, own + 1).map(fingerprint))
     leaving = ""
     return cursor
   }
 
   /** Opens what `choose` picks at its beginning, waiting until there is something to pick. */
-  const openNext = Effect.fnUntraced(function* (choose: (files: ReadonlyArray<Generation>) => Generation | undefined) {
+  const openNext = Effect.fnUntraced(function* (
+    choose: (files: ReadonlyArray<Generation>) => Effect.Effect<Option.Option<Generation>, SourceError>
+  ) {
     for (;;) {
       const files = yield* generations
-      const chosen = choose(files)
-      if (chosen !== undefined) {
+      const choice = yield* choose(files)
+      if (Option.isSome(choice)) {
+        const chosen = choice.value
         // A rotated file gets no first bytes any more, an empty one must not be waited for.
         const opened = yield* LineCursor.open({ ...at(chosen), awaitsBytes: chosen.name === base })
         if (Option.isSome(opened)) {
@@ -83,7 +91,24 @@ export const make = (options: FollowedFileOptions): LineFiles => {
     }
   })
 
-  const openBase = openNext((files) => files.find(({ name }) => name === base))
+  const openBase = openNext((files) => Effect.succeed(Option.fromUndefinedOr(files.find(({ name }) => name === base))))
+
+  /** The newest of the candidates that holds the line of `position` at its place, behind that line. */
+  const findCopy: (
+    candidates: ReadonlyArray<Generation>,
+    position: LinePosition
+  ) => Effect.Effect<Option.Option<LineCursor.LineCursor>, SourceError, Scope.Scope> = Effect.fnUntraced(
+    function* (candidates, position) {
+      for (const file of candidates.toReversed()) {
+        const found = yield* LineCursor.openBehind(at(file), position).pipe(
+          // Some other file beside the log may be damaged; that is no matter here.
+          Effect.catchTag("SourceDamaged", () => Effect.succeed(undefined))
+        )
+        if (found !== undefined && !("_tag" in found)) return Option.some(found)
+      }
+      return Option.none()
+    }
+  )
 
   const resumeAt: (position: LinePosition) => Effect.Effect<LineCursor.LineCursor, SourceError, Scope.Scope> =
     Effect.fnUntraced(function* (position) {
@@ -95,13 +120,9 @@ export const make = (options: FollowedFileOptions): LineFiles => {
         if (!("_tag" in found)) return remember(files, found)
         ownFound = found
       }
-      for (const file of files.filter((each) => each !== own).reverse()) {
-        const found = yield* LineCursor.openBehind(at(file), position).pipe(
-          // Some other file beside the log may be damaged; that is no matter here.
-          Effect.catchTag("SourceDamaged", () => Effect.succeed(undefined))
-        )
-        if (found !== undefined && !("_tag" in found)) return remember(files, found)
-      }
+      const others = files.filter((each) => each !== own)
+      const copy = yield* findCopy(others, position)
+      if (Option.isSome(copy)) return remember(files, copy.value)
       if (own !== undefined && ownFound !== undefined) {
         if (Option.isSome(ownFound.actual)) return yield* changed(own.path, position, ownFound)
         const info = yield* disk.stat(own.path)
@@ -155,21 +176,42 @@ export const make = (options: FollowedFileOptions): LineFiles => {
     return "more"
   })
 
+  /**
+   * The file behind the one at `own`, none while there is none. Files that were older before stay so when rotation renames what they
+   * are compared with, and a copy that somebody made is followed by the log itself.
+   */
+  const newerThan = (
+    files: ReadonlyArray<Generation>,
+    own: number
+  ): Effect.Effect<Option.Option<Generation>, SourceError> => {
+    const place = FileOrder.placeOf(base, files[own]!.name)
+    for (const file of files.slice(own + 1)) {
+      if (file.name === base) return Effect.succeedSome(file)
+      const otherPlace = FileOrder.placeOf(base, file.name)
+      if (place === "none" || otherPlace === "none" || known.has(fingerprint(file))) continue
+      if (place === otherPlace) return Effect.succeedSome(file)
+      const detail = `its name does not say whether it comes before or after ${files[own]!.name}; move it away if it was ingested`
+      return Effect.fail(new SourceFailed({ path: file.path, detail, cause: undefined }))
+    }
+    return Effect.succeedNone
+  }
+
   const after: LineFiles["after"] = Effect.fnUntraced(function* (cursor) {
     const files = yield* generations
     if (!files.some(({ identity }) => identity === cursor.identity)) {
-      // Removed, or replaced by a file that begins with the same lines, as editors and copies do.
-      const last = Option.getOrUndefined(cursor.last)
-      const current = files.find(({ name }) => name === base)
-      if (last !== undefined && current !== undefined) {
-        const found = yield* LineCursor.openBehind(at(current), last)
-        if (!("_tag" in found)) return Option.some(remember(files, found))
-      }
+      // Removed, compressed, or replaced by a file that begins with the same lines, as editors and copies do.
+      const candidates = files.filter((file) => file.name === base || !known.has(fingerprint(file)))
+      const copy = Option.isSome(cursor.last) ? yield* findCopy(candidates, cursor.last.value) : Option.none()
+      if (Option.isSome(copy)) return Option.some(remember(files, copy.value))
     }
     return Option.some(
       yield* openNext((now) => {
         const own = now.findIndex(({ identity }) => identity === cursor.identity)
-        return own < 0 ? now.find(({ name, identity }) => name === base || !known.has(identity)) : now[own + 1]
+        return own < 0
+          ? Effect.succeed(
+              Option.fromUndefinedOr(now.find((file) => file.name === base || !known.has(fingerprint(file))))
+            )
+          : newerThan(now, own)
       })
     )
   })

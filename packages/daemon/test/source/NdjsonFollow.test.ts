@@ -124,6 +124,71 @@ describe("NdjsonSource following a file", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect(
+    "entries does not read an older rotated file again behind a copy that somebody made before truncating",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* logPath
+        writeFileSync(`${path}.1`, "older\n")
+        writeFileSync(path, "a\n")
+        const tail = yield* follow({ path }, { from: 0 })
+        yield* tail.next(1)
+        copyFileSync(path, `${path}.bak`)
+        truncateSync(path)
+        yield* tail.expectNothing
+        appendFileSync(path, "b\n")
+        assert.deepStrictEqual(yield* tail.next(1), ["b"])
+      }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries does not read old generations again when rotation changes to dates", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(`${path}.1`, "older\n")
+      writeFileSync(path, "a\n")
+      const tail = yield* follow({ path }, { from: 0 })
+      yield* tail.next(1)
+      renameSync(path, `${path}-20260101`)
+      writeFileSync(path, "b\n")
+      assert.deepStrictEqual(yield* tail.next(1), ["b"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries fails rather than to guess whether a generation comes before or after a date", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(path, "a\n")
+      const tail = yield* follow({ path }, { from: 0 })
+      yield* tail.next(1)
+      const resume = tail.position()
+      yield* tail.stop
+      renameSync(path, `${path}-20260101`)
+      writeFileSync(`${path}.1`, "older or newer\n")
+      writeFileSync(path, "b\n")
+      const again = yield* follow({ path }, { from: 1, resume })
+      const error = yield* again.failure
+      assert.include(error.message, "log.1: its name does not say whether it comes before or after log-20260101")
+      rmSync(`${path}.1`)
+      const last = yield* follow({ path }, { from: 1, resume })
+      assert.deepStrictEqual(yield* last.next(1), ["b"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries does not read a file again that rotation compressed at once", () =>
+    Effect.gen(function* () {
+      const path = yield* logPath
+      writeFileSync(`${path}.1.gz`, gzipSync("older\n"))
+      writeFileSync(path, "a\n")
+      const tail = yield* follow({ path }, { from: 0 })
+      yield* tail.next(1)
+      renameSync(`${path}.1.gz`, `${path}.2.gz`)
+      writeFileSync(`${path}.1.gz`, gzipSync("a\nb\n"))
+      rmSync(path)
+      writeFileSync(path, "c\n")
+      assert.deepStrictEqual(yield* tail.next(2), ["b", "c"])
+    }).pipe(Effect.provide(layer))
+  )
+
   it.effect("entries fails with SourceTruncated when nothing holds the rest of a truncated file", () =>
     Effect.gen(function* () {
       const path = yield* logPath
