@@ -143,7 +143,9 @@ export const make = (options: LogWriterOptions): LogWriter => {
     const refusal = refuse(firstSeq, entries)
     if (refusal !== undefined) return yield* refusal
     const limit = Math.min(Geometry.lastSeqOf(state.geometry, maxChunk), Number.MAX_SAFE_INTEGER)
-    if (firstSeq + entries.length - 1 > limit) return yield* new LogFull({ seq: firstSeq + entries.length - 1, limit })
+    // Compared as a difference: a sum beyond 2^53 is rounded down to it.
+    const room = limit - firstSeq + 1
+    if (entries.length > room) return yield* new LogFull({ seq: limit + 1, limit })
     let done = 0
     while (done < entries.length) {
       yield* prepare

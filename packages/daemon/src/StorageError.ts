@@ -69,8 +69,12 @@ const lasting: ReadonlySet<string> = new Set([
   "CatalogCorrupt",
   "HotDatabaseLost",
   "HotChunkDamaged",
-  "AcknowledgedEntryLost"
+  "AcknowledgedEntryLost",
+  "EntryRefused",
+  "EntryTooLarge",
+  "AppendConflict",
+  "LogFull"
 ])
 
-/** Whether trying again may help: a full disk, an I/O error, a poisoned database. Damage and misuse do not pass. */
+/** Whether trying again may help: a full disk, an I/O error, a poisoned database. Damage, misuse and refusals do not pass. */
 export const isTransient = (error: { readonly _tag: string }): boolean => !lasting.has(error._tag)

@@ -5,7 +5,15 @@ import { Effect, Exit, Fiber, Option, Stream } from "effect"
 import * as FastCheck from "fast-check"
 import type { Store } from "../src/Store.ts"
 import * as DemoSource from "../src/source/DemoSource.ts"
-import { collect, entriesAt, entryAt, expectedRange, makeMachine, withStore } from "./support/StoreHarness.ts"
+import {
+  collect,
+  entriesAt,
+  entryAt,
+  expectedRange,
+  makeMachine,
+  smallGeometry,
+  withStore
+} from "./support/StoreHarness.ts"
 
 const tagOf = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(effect), (error) => error._tag)
@@ -306,6 +314,36 @@ describe("Store", () => {
         yield* checkLog(store, 2)
       })
     )
+  )
+
+  it.effect("numbers no entry that a number cannot hold", () =>
+    withStore(
+      makeMachine(),
+      ({ history }) =>
+        Effect.gen(function* () {
+          assert.strictEqual(yield* tagOf(history.append(entriesAt(0, 1))), "LogFull")
+          const last = Number.MAX_SAFE_INTEGER
+          assert.deepStrictEqual(yield* history.append(entriesAt(0, 0)), { firstSeq: last, lastSeq: last })
+          assert.strictEqual(yield* tagOf(history.append(entriesAt(0, 0))), "LogFull")
+          assert.deepStrictEqual(yield* history.get(last), entryAt(0))
+        }),
+      { geometry: { ...smallGeometry, firstSeq: Number.MAX_SAFE_INTEGER } }
+    )
+  )
+
+  it.effect("ends the ingestion of an entry that it cannot take, instead of trying it again for ever", () =>
+    withStore(makeMachine(), (store) => {
+      const batch = {
+        firstSeq: 0,
+        entries: [new Uint8Array(maxValueSizeBytes + 1)],
+        positionAfter: () => new Uint8Array(1)
+      }
+      const source = { ...DemoSource.make({ count: 1 }), entries: () => Stream.succeed(batch) }
+      return Effect.gen(function* () {
+        assert.strictEqual(yield* tagOf(store.ingest(source)), "EntryTooLarge")
+        assert.strictEqual((yield* store.history.status).ingestion.state, "failed")
+      })
+    })
   )
 
   it.effect("keeps no more packs open than it was told, however many were read", () => {
