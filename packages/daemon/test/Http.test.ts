@@ -279,6 +279,17 @@ describe("HttpService", () => {
     )
   )
 
+  it.live("takes a token of several words", () =>
+    serving(ArrayHistory.make(0, lines(2)), { token: Option.some("open sesame") }, ({ get }) =>
+      Effect.gen(function* () {
+        const status = (authorization: string): Effect.Effect<number> =>
+          Effect.map(get("/v1/entries/0", { headers: { authorization } }), (r) => r.status)
+        assert.strictEqual(yield* status("Bearer open sesame"), 200)
+        assert.strictEqual(yield* status("Bearer open"), 401)
+      })
+    )
+  )
+
   it.live("refuses to open a store to a network without a token", () =>
     Effect.gen(function* () {
       const history = ArrayHistory.make(0, [])

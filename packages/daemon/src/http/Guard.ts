@@ -61,7 +61,7 @@ const refuse = (request: HttpServerRequest.HttpServerRequest, options: ServeOpti
 
 /** Hashing both first makes the comparison take as long for every wrong token, whatever its length. */
 const isBearer = (request: HttpServerRequest.HttpServerRequest, token: string): boolean => {
-  const [scheme = "", given = ""] = (request.headers.authorization ?? "").split(" ", 2)
+  const [, scheme = "", given = ""] = /^(\S+) +(.*)$/.exec(request.headers.authorization ?? "") ?? []
   const digest = (text: string): Uint8Array => createHash("sha256").update(text).digest()
   return scheme.toLowerCase() === "bearer" && timingSafeEqual(digest(given), digest(token))
 }
