@@ -3,7 +3,7 @@ import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { LiveDisk } from "@icecore/packfile/live"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Option, Stream } from "effect"
 import { Engine } from "../src/Engine.ts"
 import * as SqliteEngine from "../src/live/SqliteEngine.ts"
 import { bytes, describeStoredEngine, temporaryDirectory } from "./RuntimesSuite.ts"
@@ -39,6 +39,37 @@ describe("SqliteEngine", () => {
         assert.strictEqual(foreign._tag, "EngineCorrupt")
         assert.include(foreign.message, "the application id is 0x7")
       }).pipe(Effect.provide(live), Effect.scoped)
+  )
+
+  it.live("get and scan fail with EngineCorrupt on damaged pages, and writes beside them go on", () =>
+    Effect.gen(function* () {
+      const engine = yield* Engine
+      const directory = path.join(yield* temporaryDirectory, "db")
+      const open = engine.open({ path: directory, keyspaces: ["a", "b"] })
+      yield* Effect.scoped(
+        Effect.flatMap(open, (database) =>
+          database.write((batch) => {
+            for (let row = 0; row < 2_000; row++) batch.put("a", bytes(`key ${row}`), new Uint8Array(100))
+          })
+        )
+      )
+      const file = path.join(directory, "data.sqlite")
+      const contents = fs.readFileSync(file)
+      // The page types behind the first five pages, which hold the schema and the roots of the tables.
+      for (let page = 5 * 8_192; page < contents.length; page += 8_192) contents[page] = 0
+      fs.writeFileSync(file, contents)
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const database = yield* open
+          for (let round = 0; round < 2; round++) {
+            assert.strictEqual((yield* Effect.flip(Stream.runDrain(database.scan("a"))))._tag, "EngineCorrupt")
+            assert.strictEqual((yield* Effect.flip(database.get("a", bytes("key 777"))))._tag, "EngineCorrupt")
+            yield* database.write((batch) => batch.put("b", bytes(`${round}`), bytes("v")))
+          }
+          assert.isTrue(Option.isSome(yield* database.get("b", bytes("1"))))
+        })
+      )
+    }).pipe(Effect.provide(live), Effect.scoped)
   )
 
   it.live("write moves the log into the database again after a long snapshot has ended", () =>

@@ -3,7 +3,8 @@
  *
  * A database is the file `data.mdb` with its reader table in the database's directory, one named database a keyspace. A
  * `replace` keeps the pages that it changes in memory up to 512 MiB before LMDB spills them to the file. Every value carries
- * a CRC32C with its key, so flipped bytes there are {@link EngineCorrupt}; LMDB itself trusts the pages between.
+ * a CRC32C with its key, so flipped bytes there are {@link EngineCorrupt}; LMDB itself trusts the pages between: a flipped
+ * byte in one of those may hide rows or kill the process.
  */
 import type { Disk } from "@icecore/packfile"
 import { Effect, Layer } from "effect"

@@ -11,7 +11,7 @@
  *
  * Reads take the library's shared read transaction with `useReadTransaction`: calls with no commit between share one.
  */
-import { statfsSync } from "node:fs"
+import { accessSync, constants, statfsSync } from "node:fs"
 import * as path from "node:path"
 import type { Database as LmdbDatabase, RootDatabase, RootDatabaseOptionsWithPath, Transaction } from "lmdb"
 import { type Durability, EngineCorrupt, EngineFailed, EngineFull, type Row } from "../Engine.ts"
@@ -93,7 +93,8 @@ const create = async (lmdb: Lmdb, path: string): Promise<void> => {
 }
 
 const open = async (lmdb: Lmdb, { keyspaces, path, readOnly }: StoreOpenOptions): Promise<Store> => {
-  const root = lmdb.open<Uint8Array, Uint8Array>(rootOptions(path, readOnly))
+  // The library shares one environment among those who open a file in one process: a read-only one would refuse the writer.
+  const root = lmdb.open<Uint8Array, Uint8Array>(rootOptions(path, readOnly && !isWritable(path)))
   try {
     const marker = requireLayout(root)
     const databases = keyspaces.map((name) => openNamed(root, name, { create: !readOnly, encoder: valueCodec }))
@@ -363,6 +364,15 @@ const fault = (directory: string, operation: string, cause: unknown): EngineCorr
     detail.includes("No space left") ||
     ((code === ioError || code === undefined) && isFull(directory))
   return full ? new EngineFull({ path: directory, detail }) : new EngineFailed({ path: directory, operation, detail })
+}
+
+const isWritable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** LMDB says EIO for a short write, which is what the first write on a full disk is. */

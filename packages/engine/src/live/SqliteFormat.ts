@@ -13,7 +13,11 @@ export const applicationId = 0x49434543
 
 export const layoutVersion = 1
 
-/** Larger than the default: measured as the best of 4, 8, 16 and 32 KiB over batched puts, scans and gets of 160 B rows. */
+/**
+ * Twice the default. PERF: on Bun 1.4.5, rows of 160 bytes, with 4, 8 and 16 KiB: a random put in batches takes 6.5, 4.8
+ * and 4.2 us, a scanned row 0.34, 0.29 and 0.25 us, a random get 2.4, 2.3 and 2.2 us; a value of 20 kB synced on its own
+ * takes 0.28 ms with each. The smallest synced write puts whole pages into the log, which is why it is not 16 KiB.
+ */
 export const pageSizeBytes = 8_192
 
 /** The one row of `icecore` exists to be changed: a commit that changes nothing writes nothing and syncs nothing. */

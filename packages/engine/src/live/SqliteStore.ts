@@ -158,7 +158,7 @@ const makeStore = (
   const endShared = () => {
     if (!sharedActive) return
     sharedActive = false
-    shared!.end.run()
+    if (!ended(shared!)) shared = undefined
   }
 
   const setDurability = (next: Durability) => {
@@ -245,8 +245,7 @@ const makeStore = (
         get: reading.get,
         page: reading.page,
         release: () => {
-          if (!busy.delete(reading)) return
-          reading.end.run()
+          if (!busy.delete(reading) || !ended(reading)) return
           if (idle.length < idleReaderCount) idle.push(reading)
           else reading.connection.close()
         }
@@ -267,6 +266,17 @@ const makeStore = (
       shared?.connection.close()
       closeWriter()
     }
+  }
+}
+
+/** Ends a read transaction. One that met damage refuses to end: its connection is closed, and false is the answer. */
+const ended = ({ connection, end }: Reading): boolean => {
+  try {
+    end.run()
+    return true
+  } catch {
+    connection.close()
+    return false
   }
 }
 

@@ -111,6 +111,26 @@ export const openCases: ReadonlyArray<CaseDefinition> = [
       })
     )
   ),
+  define(
+    "open in mode readOnly before a writer of the same process leaves the writer alone, in any order of closing",
+    (subject) =>
+      Effect.gen(function* () {
+        yield* session(subject, (database) => putAll(database, "a", "k=v"))
+        const readerScope = yield* Scope.make()
+        const reader = yield* Scope.provide(subject.open({ mode: "readOnly" }), readerScope)
+        for (const value of ["w", "x"]) {
+          yield* session(subject, (writer) => putAll(writer, "a", `k=${value}`))
+          assert.equal(yield* getText(reader, "a", "k"), value)
+        }
+        yield* session(subject, (writer) =>
+          Effect.gen(function* () {
+            yield* Scope.close(readerScope, Exit.void)
+            yield* putAll(writer, "a", "k=y")
+            assert.equal(yield* getText(writer, "a", "k"), "y")
+          })
+        )
+      })
+  ),
   define("Database fails with EngineMisuse once it is closed", (subject) =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
