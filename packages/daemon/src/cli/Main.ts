@@ -8,12 +8,10 @@ import { ConfigInvalidValue, ConfigSyntax, ConfigUnknownKey, ConfigUnreadable } 
 import { version } from "../Version.ts"
 import { icecore } from "./Icecore.ts"
 import * as Output from "./Output.ts"
+import * as StopStatus from "./StopStatus.ts"
 
 const exitFailed = 1
 const exitUsage = 2
-
-/** Set by a signal, as shells report it: 128 + 2. */
-const exitInterrupted = 130
 
 const isUsageError = (error: unknown): boolean =>
   CliError.isCliError(error) ||
@@ -29,9 +27,11 @@ const isClosedPipe = (error: unknown): boolean =>
   Predicate.hasProperty(error.reason.cause, "code") &&
   error.reason.cause.code === "EPIPE"
 
+const stopStatus = StopStatus.make()
+
 const teardown: Runtime.Teardown = (exit, onExit) => {
   if (Exit.isSuccess(exit)) return onExit(0)
-  if (Cause.hasInterruptsOnly(exit.cause)) return onExit(exitInterrupted)
+  if (Cause.hasInterruptsOnly(exit.cause)) return onExit(stopStatus.current)
   const error = Cause.squash(exit.cause)
   if (CliError.isCliError(error) && error._tag === "ShowHelp" && error.errors.length === 0) return onExit(0)
   if (isClosedPipe(error)) return onExit(0)
@@ -56,6 +56,7 @@ export const main = (): void =>
     Effect.provideService(CliConfig.CliConfig, {
       builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions]
     }),
+    Effect.provideService(StopStatus.StopStatus, stopStatus),
     Effect.provide(NodeServices.layer),
     NodeRuntime.runMain({ disableErrorReporting: true, teardown })
   )

@@ -13,6 +13,7 @@ import type { CliCommand } from "../CliServices.ts"
 import { loggerLayer, makeSource, serveOptions, storeLayer } from "../Composition.ts"
 import { configFlags, loadConfig } from "../ConfigFlags.ts"
 import * as Output from "../Output.ts"
+import { StopStatus } from "../StopStatus.ts"
 import * as StoreId from "../StoreId.ts"
 
 /** How often the log says how far things are. */
@@ -53,6 +54,8 @@ const daemon = Effect.fnUntraced(function* (config: Config, origin: string) {
   const history = yield* History
   const server = yield* HttpServer.HttpServer
   const url = HttpServer.formatAddress(server.address)
+  const stopStatus = yield* StopStatus
+  stopStatus.current = 0
   yield* Effect.logInfo(`Serving ${config.storage.dataDir} at ${url} (settings from ${origin})`)
   yield* announce(url, store.catalog.pins.geometry.firstSeq)
   const source = yield* makeSource(config, {
