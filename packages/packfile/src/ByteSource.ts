@@ -32,5 +32,7 @@ export const fromFile: (path: string) => Effect.Effect<ByteSource, DiskError, Di
 export const fromBytes = (bytes: Uint8Array, path = "memory"): ByteSource => ({
   path,
   sizeBytes: bytes.length,
-  read: (offsetBytes, lengthBytes) => Effect.sync(() => bytes.slice(offsetBytes, offsetBytes + lengthBytes))
+  read: (offsetBytes, lengthBytes) =>
+    // A constructor, because the `slice` of a `Buffer` copies nothing.
+    Effect.sync(() => new Uint8Array(bytes.subarray(offsetBytes, offsetBytes + lengthBytes)))
 })

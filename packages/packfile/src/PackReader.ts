@@ -45,7 +45,10 @@ export interface PackReaderOptions {
 }
 
 export interface ReadOptions {
-  /** Coalesced reads under way at a time, 1 to 1024. Default 2. */
+  /**
+   * Coalesced reads under way at a time, 1 to 1024. Default 2. Records are decoded together up to 2 MiB of payload, or one that
+   * is larger: of this many all but one in the thread pool, if the encoding has one. With 1 they are decoded one after the other.
+   */
   readonly concurrency?: number
 }
 
@@ -83,7 +86,7 @@ export interface PackReader {
    */
   readonly range: (start: number, count: number, options?: ReadOptions) => Stream.Stream<Uint8Array, PackReadError>
   /**
-   * Reads and decodes every record, once and in order, and compares the content hash when there is one. App data has no checksum, and neither
+   * Reads and decodes every record, once and beginning in order, and compares the content hash when there is one. App data has no checksum, and neither
    * have payloads that are stored as they are in a pack without a content hash: those are not verified.
    */
   readonly verify: (options?: ReadOptions) => Effect.Effect<void, PackVerifyError>

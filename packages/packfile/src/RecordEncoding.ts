@@ -6,12 +6,14 @@
 import type { Zstd, ZstdFrameInvalid } from "@icecore/codec"
 import { Data, Effect, Result } from "effect"
 
-/** What a decoded payload may measure. */
+/** What a decoded payload may measure, and how it is wanted. */
 export interface PayloadBound {
   /** The exact size in bytes, when the record says it (more than one item per record). */
   readonly expectedSizeBytes?: number
   /** Inclusive bound in bytes, to be checked before anything is allocated. */
   readonly maxSizeBytes: number
+  /** Whether the reader decodes other records meanwhile: a hint to work off the calling thread. */
+  readonly isConcurrent?: boolean
 }
 
 /** The encoding could not encode a payload. */
@@ -45,7 +47,7 @@ export interface RecordEncoding {
    */
   readonly encode: (payload: Uint8Array) => Effect.Effect<Uint8Array, RecordEncodeFailed>
   /**
-   * The inverse. Must allocate nothing sized by the stored bytes before it is checked against the bound. The stored bytes
+   * The inverse, called for several records at once, in their order. Must allocate nothing sized by the stored bytes before it is checked against the bound. The stored bytes
    * must not be changed; the result belongs to the reader.
    */
   readonly decode: (stored: Uint8Array, bound: PayloadBound) => Effect.Effect<Uint8Array, RecordDecodeFailed>
@@ -56,8 +58,11 @@ export interface RecordEncoding {
 /** Payloads up to this size are compressed where they are: a trip to the thread pool costs more. */
 const inlineEncodeSizeBytes: number = 8 * 1024
 
-/** Payloads up to this size are decompressed where they are. */
+/** Payloads up to this size are decompressed where they are, when the reader waits for each. */
 const inlineDecodeSizeBytes: number = 256 * 1024
+
+/** Payloads up to this size are decompressed where they are in any case. */
+const concurrentDecodeSizeBytes: number = 16 * 1024
 
 /** Payloads are rarely compressed better than this: the guess when a record does not say its size. */
 const likelyRatio = 8
@@ -90,7 +95,8 @@ export const zstd = (service: Zstd, options: ZstdEncodingOptions = {}): RecordEn
         : Effect.fail(new RecordDecodeFailed({ detail: `it is empty, expected ${expected} bytes` }))
     }
     const likelySizeBytes = bound.expectedSizeBytes ?? stored.length * likelyRatio
-    if (likelySizeBytes > inlineDecodeSizeBytes) return Effect.mapError(service.decompress(stored, bound), decodeFailed)
+    const inlineSizeBytes = bound.isConcurrent === true ? concurrentDecodeSizeBytes : inlineDecodeSizeBytes
+    if (likelySizeBytes > inlineSizeBytes) return Effect.mapError(service.decompress(stored, bound), decodeFailed)
     const decoded = service.decompressSync(stored, bound)
     return Result.isSuccess(decoded) ? Effect.succeed(decoded.success) : Effect.fail(decodeFailed(decoded.failure))
   },

@@ -38,10 +38,16 @@ const decompressOptions = (sizeBytes: number): zlib.ZstdOptions => ({
   maxOutputLength: Math.max(sizeBytes, 1)
 })
 
+/** The thread pool cannot be stopped, and reads the input until it is done: whoever interrupts waits for it. */
 const callback = (start: (done: zlib.CompressCallback) => void): Effect.Effect<Uint8Array, unknown> =>
-  Effect.callback((resume) => {
-    start((error, result) => resume(error === null ? Effect.succeed(result) : Effect.fail(error)))
-  })
+  Effect.uninterruptible(
+    Effect.callback((resume) => {
+      start((error, result) => resume(error === null ? Effect.succeed(result) : Effect.fail(error)))
+    })
+  )
+
+const promised = (start: () => Promise<Uint8Array>): Effect.Effect<Uint8Array, unknown> =>
+  Effect.uninterruptible(Effect.tryPromise({ try: start, catch: (cause) => cause }))
 
 const nodeLibrary: ZstdLibrary = {
   implementation: "native",
@@ -56,9 +62,8 @@ const nodeLibrary: ZstdLibrary = {
 const bunLibrary = (bun: BunZstd): ZstdLibrary => ({
   implementation: "native",
   compressSync: nodeLibrary.compressSync,
-  compress: (bytes, level) =>
-    Effect.tryPromise({ try: () => bun.zstdCompress(bytes, { level }), catch: (cause) => cause }),
+  compress: (bytes, level) => promised(() => bun.zstdCompress(bytes, { level })),
   decompressSync: (frame) => bun.zstdDecompressSync(frame),
-  decompress: (frame) => Effect.tryPromise({ try: () => bun.zstdDecompress(frame), catch: (cause) => cause }),
+  decompress: (frame) => promised(() => bun.zstdDecompress(frame)),
   checksum: (bytes) => Number(BigInt.asUintN(32, bun.hash.xxHash64(bytes)))
 })

@@ -1,12 +1,12 @@
 /** Reads a whole packfile and holds it against its content hash. */
-import { Effect, Stream } from "effect"
+import { Effect, Result, Stream } from "effect"
 import { Hex } from "effect/encoding"
 import * as ReadSelection from "../kernel/ReadSelection.ts"
 import { PackContentHashMismatch, PackExtractFailed } from "../PackError.ts"
 import * as ContentHash from "./ContentHash.ts"
 import type { OpenPack } from "./PackOpening.ts"
 import * as RecordStream from "./RecordStream.ts"
-import type { DecodedRecord, RecordError } from "./StoredRecord.ts"
+import type { Decoded, DecodedRecord, RecordError } from "./StoredRecord.ts"
 
 /** Fails with the first record that does not decode, or when all decode but the hash differs. */
 export const verify: (
@@ -23,26 +23,30 @@ export const verify: (
   const hasher = ContentHash.makeHasher(extract)
   const contentHash = ContentHash.makeContentHash()
 
-  const fold = (recordIndex: number, { payload, sizes, itemCount }: DecodedRecord) =>
-    Effect.try({
-      try: () => {
-        contentHash.update(ContentHash.digest(hasher, payload, sizes, itemCount))
-      },
-      catch: (cause) =>
-        new PackExtractFailed({ path, position: recordIndex * itemsPerRecord + hasher.hashedItems, cause })
-    })
+  const fold = ({ recordIndex, payload, sizes, itemCount }: DecodedRecord): PackExtractFailed | undefined => {
+    if (expected === undefined) return undefined
+    const digest = Result.try(() => ContentHash.digest(hasher, payload, sizes, itemCount))
+    if (Result.isFailure(digest)) {
+      const position = recordIndex * itemsPerRecord + hasher.hashedItems
+      return new PackExtractFailed({ path, position, cause: digest.failure })
+    }
+    contentHash.update(digest.success)
+    return undefined
+  }
+
+  const foldWindow = (window: ReadonlyArray<Decoded>): Effect.Effect<void, RecordError | PackExtractFailed> => {
+    for (const decoded of window) {
+      const failure = Result.isSuccess(decoded) ? fold(decoded.success) : decoded.failure
+      if (failure !== undefined) return Effect.fail(failure)
+    }
+    return Effect.void
+  }
 
   const foldBatch = (stored: RecordStream.StoredBatch) => {
     const cursor = RecordStream.cursorOf(stored)
     return Effect.whileLoop({
       while: () => cursor.recordIndex <= stored.batch.lastRecord,
-      body: () => {
-        const { recordIndex } = cursor
-        const decoded = RecordStream.decodeNext(pack, stored, cursor)
-        return expected === undefined
-          ? Effect.asVoid(decoded)
-          : Effect.flatMap(decoded, (record) => fold(recordIndex, record))
-      },
+      body: () => Effect.flatMap(RecordStream.decodeWindow(pack, stored, cursor, concurrency), foldWindow),
       step: () => undefined
     })
   }

@@ -1,5 +1,5 @@
 /** Streams over many records: neighbours are read together, ahead of what is decoded. */
-import { Cause, Effect, type Pull, Stream } from "effect"
+import { Cause, Effect, type Pull, Result, Stream } from "effect"
 import * as OffsetIndex from "../format/OffsetIndex.ts"
 import * as ReadSelection from "../kernel/ReadSelection.ts"
 import type { OpenPack } from "./PackOpening.ts"
@@ -10,10 +10,6 @@ export interface StoredBatch {
   readonly batch: ReadSelection.ReadBatch
   readonly bytes: Uint8Array
 }
-
-/** A pull decodes until it has this much, so that a batch of bombs is never in memory as a whole. */
-const pullSizeBytes: number = 1024 * 1024
-const pullItems = 16_384
 
 /** The records that a selection needs, in order, `concurrency` reads at a time. */
 export const batches = (
@@ -47,6 +43,10 @@ const refusal = (pack: OpenPack, batch: ReadSelection.ReadBatch): ReturnType<typ
   return undefined
 }
 
+/** Payload bytes that are decoded together, and for a pull, so that a batch of bombs is never in memory as a whole. One record always is. */
+const windowSizeBytes: number = 1024 * 1024
+const windowItems = 16_384
+
 /** Walks over the records of a batch. Its fields belong to the functions of this module. */
 export interface BatchCursor {
   recordIndex: number
@@ -57,17 +57,52 @@ export interface BatchCursor {
 /** Before the first record of a batch. */
 export const cursorOf = ({ batch }: StoredBatch): BatchCursor => ({ recordIndex: batch.firstRecord, start: 0 })
 
-/** Decodes the record at the cursor and moves it to the next. */
-export const decodeNext = (
+type Parsed = ReturnType<typeof StoredRecord.parse>
+
+/** The next records up to a window. A failure is the last of them, and a record that does not say its size the only one: it may have any. */
+const parseWindow = (pack: OpenPack, { batch, bytes }: StoredBatch, cursor: BatchCursor): ReadonlyArray<Parsed> => {
+  const window: Array<Parsed> = []
+  const isSized = pack.trailer.itemsPerRecord > 1 || pack.encoding === undefined
+  let sizeBytes = 0
+  let itemCount = 0
+  while (cursor.recordIndex <= batch.lastRecord && sizeBytes < windowSizeBytes && itemCount < windowItems) {
+    const { recordIndex, start } = cursor
+    const end = start + OffsetIndex.sizeOf(pack.index, recordIndex)
+    const record = StoredRecord.parse(pack, recordIndex, bytes.subarray(start, end))
+    window.push(record)
+    cursor.recordIndex = recordIndex + 1
+    cursor.start = end
+    if (!isSized || Result.isFailure(record)) break
+    sizeBytes += record.success.payloadSizeBytes ?? 0
+    itemCount += record.success.itemCount
+  }
+  return window
+}
+
+/**
+ * Decodes the next records of a batch and moves the cursor behind them. The encoding is called in their order, and so are the results; after
+ * one that is damaged there may be more. Of `concurrency` records all but one are said to be decoded along with others: the
+ * thread pool does these while the calling thread does the rest.
+ *
+ * PERF: `packfile/read/sequential` took 0.34 s with one record at a time and 0.21 s so on two idle cores. Those for the pool come first,
+ * because waking its thread for each of them in turn took 26 us a record; decoding the next window ahead as well gained nothing.
+ */
+export const decodeWindow = (
   pack: OpenPack,
-  { bytes }: StoredBatch,
-  cursor: BatchCursor
-): ReturnType<typeof StoredRecord.decode> => {
-  const { recordIndex, start } = cursor
-  const end = start + OffsetIndex.sizeOf(pack.index, recordIndex)
-  cursor.recordIndex = recordIndex + 1
-  cursor.start = end
-  return StoredRecord.decode(pack, recordIndex, bytes.subarray(start, end))
+  stored: StoredBatch,
+  cursor: BatchCursor,
+  concurrency: number
+): Effect.Effect<ReadonlyArray<StoredRecord.Decoded>> => {
+  const window = parseWindow(pack, stored, cursor)
+  const concurrentCount = Math.floor((window.length * (concurrency - 1)) / concurrency)
+  return Effect.forEach(
+    window,
+    (record, index) =>
+      Result.isSuccess(record)
+        ? StoredRecord.decode(pack, record.success, index < concurrentCount)
+        : Effect.succeed(Result.fail(record.failure)),
+    { concurrency: concurrentCount === 0 ? 1 : "unbounded" }
+  )
 }
 
 export interface ItemOptions {
@@ -83,7 +118,7 @@ export const items = (
   options: ItemOptions
 ): Stream.Stream<Uint8Array, StoredRecord.RecordError> =>
   Stream.flatMap(batches(pack, selection, options.concurrency), (stored) =>
-    itemsOfBatch(pack, selection, stored, options.copy)
+    itemsOfBatch(pack, selection, stored, options)
   )
 
 type NonEmptyItems = readonly [Uint8Array, ...ReadonlyArray<Uint8Array>]
@@ -92,7 +127,7 @@ const itemsOfBatch = (
   pack: OpenPack,
   selection: ReadSelection.ReadSelection,
   stored: StoredBatch,
-  copy: boolean
+  { concurrency, copy }: ItemOptions
 ): Stream.Stream<Uint8Array, StoredRecord.RecordError> =>
   Stream.fromPull(
     Effect.sync(() => {
@@ -104,13 +139,16 @@ const itemsOfBatch = (
       let gatheredBytes = 0
       let failure: StoredRecord.RecordError | undefined
 
-      const select = ({ payload, sizes, itemCount }: StoredRecord.DecodedRecord): void => {
-        const firstPosition = (cursor.recordIndex - 1) * itemsPerRecord
-        let start = 0
+      const select = ({ recordIndex, payload, sizes, itemCount }: StoredRecord.DecodedRecord): void => {
+        const { buffer, byteOffset } = payload
+        const firstPosition = recordIndex * itemsPerRecord
+        let start = byteOffset
         for (let item = 0; item < itemCount && next < batch.to; item++) {
           const end = start + sizes[item]!
           if (selection.positionAt(next) === firstPosition + item) {
-            gathered.push(copy ? payload.slice(start, end) : payload.subarray(start, end))
+            // Neither `subarray`, which is slow on a `Buffer`, nor its `slice`, which copies nothing.
+            const view = new Uint8Array(buffer, start, end - start)
+            gathered.push(copy ? view.slice() : view)
             next++
           }
           start = end
@@ -119,15 +157,16 @@ const itemsOfBatch = (
       }
 
       const gather = Effect.whileLoop({
-        while: () => next < batch.to && gatheredBytes < pullSizeBytes && gathered.length < pullItems,
-        body: () => decodeNext(pack, stored, cursor),
-        step: select
-      })
-
-      // What was decoded before a damaged record is given before the error is.
-      const gatherSound = Effect.catch(gather, (error) => {
-        failure = error
-        return gathered.length > 0 ? Effect.void : Effect.fail(error)
+        while: () =>
+          failure === undefined && next < batch.to && gatheredBytes < windowSizeBytes && gathered.length < windowItems,
+        body: () => decodeWindow(pack, stored, cursor, concurrency),
+        step: (window) => {
+          for (const decoded of window) {
+            if (Result.isSuccess(decoded)) select(decoded.success)
+            else failure ??= decoded.failure
+            if (failure !== undefined) return
+          }
+        }
       })
 
       return Effect.suspend((): Pull.Pull<NonEmptyItems, StoredRecord.RecordError> => {
@@ -135,7 +174,12 @@ const itemsOfBatch = (
         if (next >= batch.to) return Cause.done()
         gathered = []
         gatheredBytes = 0
-        return Effect.map(gatherSound, () => gathered as unknown as NonEmptyItems)
+        return Effect.flatMap(gather, () =>
+          // What was decoded before a damaged record is given before the error is.
+          gathered.length > 0 || failure === undefined
+            ? Effect.succeed(gathered as unknown as NonEmptyItems)
+            : Effect.fail(failure)
+        )
       })
     })
   )

@@ -1,5 +1,5 @@
 /** Decodes records, checking every byte before it is used. */
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
 import type { DiskError } from "../Disk.ts"
 import * as ItemSizes from "../format/ItemSizes.ts"
 import * as OffsetIndex from "../format/OffsetIndex.ts"
@@ -13,6 +13,7 @@ export type RecordError = PackCorrupt | PackLimitExceeded | DiskError
 
 /** Items one after the other. */
 export interface DecodedRecord {
+  readonly recordIndex: number
   readonly payload: Uint8Array
   readonly sizes: Uint32Array
   readonly itemCount: number
@@ -42,44 +43,53 @@ const corrupt = (pack: OpenPack, recordIndex: number, part: "record" | "checksum
   return new PackCorrupt({ path: pack.source.path, part, detail, offsetBytes, recordIndex })
 }
 
-/** Decodes the stored bytes of a record. The payload may be a view of them. */
-export const decode = (
+/** A record whose sizes are checked and whose payload is still encoded. */
+export interface EncodedRecord {
+  readonly recordIndex: number
+  readonly encoded: Uint8Array
+  readonly itemCount: number
+  /** Undefined for a single item, which is as large as the payload. */
+  readonly sizes: Uint32Array | undefined
+  /** Undefined when only the encoding knows. */
+  readonly payloadSizeBytes: number | undefined
+}
+
+/** A record, or why there is none. */
+export type Decoded = Result.Result<DecodedRecord, PackCorrupt | PackLimitExceeded>
+
+/** Reads the sizes of a record from its stored bytes, of which the result is a view. */
+export const parse = (
   pack: OpenPack,
   recordIndex: number,
   stored: Uint8Array
-): Effect.Effect<DecodedRecord, PackCorrupt | PackLimitExceeded> => {
-  if (pack.trailer.itemsPerRecord === 1) {
-    return Effect.map(decodePayload(pack, recordIndex, stored, undefined), (payload) => ({
-      payload,
-      sizes: Uint32Array.of(payload.length),
-      itemCount: 1
-    }))
+): Result.Result<EncodedRecord, PackCorrupt | PackLimitExceeded> => {
+  const { maxRecordSizeBytes: maximum, encoding, trailer } = pack
+  const isSingle = trailer.itemsPerRecord === 1
+  const itemCount = itemCountOf(trailer, recordIndex)
+  const parsed = isSingle ? undefined : ItemSizes.decode(stored, itemCount)
+  if (parsed !== undefined && "part" in parsed) {
+    return Result.fail(corrupt(pack, recordIndex, parsed.part, parsed.detail))
   }
-  const itemCount = itemCountOf(pack.trailer, recordIndex)
-  const sizes = ItemSizes.decode(stored, itemCount)
-  if ("part" in sizes) return Effect.fail(corrupt(pack, recordIndex, sizes.part, sizes.detail))
-  const encoded = stored.subarray(0, sizes.encodedSizeBytes)
-  return Effect.map(decodePayload(pack, recordIndex, encoded, sizes.payloadSizeBytes), (payload) => ({
-    payload,
-    sizes: sizes.sizes,
-    itemCount
-  }))
+  const encoded = parsed === undefined ? stored : stored.subarray(0, parsed.encodedSizeBytes)
+  const verbatimSizeBytes = encoding === undefined ? encoded.length : undefined
+  const payloadSizeBytes = parsed === undefined ? verbatimSizeBytes : parsed.payloadSizeBytes
+  if (payloadSizeBytes !== undefined && payloadSizeBytes > maximum) return Result.fail(tooLarge(pack, payloadSizeBytes))
+  return Result.succeed({ recordIndex, encoded, itemCount, sizes: parsed?.sizes, payloadSizeBytes })
 }
 
-const decodePayload = (
-  pack: OpenPack,
-  recordIndex: number,
-  encoded: Uint8Array,
-  expectedSizeBytes: number | undefined
-): Effect.Effect<Uint8Array, PackCorrupt | PackLimitExceeded> => {
+/**
+ * Decodes the payload of a record, which may be a view of its stored bytes. `isConcurrent` is what the encoding is told. The effect is
+ * an `Exit` when that of the encoding is one.
+ */
+export const decode = (pack: OpenPack, record: EncodedRecord, isConcurrent: boolean): Effect.Effect<Decoded> => {
   const { encoding, maxRecordSizeBytes: maxSizeBytes } = pack
-  const sizeBytes = expectedSizeBytes ?? (encoding === undefined ? encoded.length : 0)
-  if (sizeBytes > maxSizeBytes) return Effect.fail(tooLarge(pack, sizeBytes))
-  if (encoding === undefined) return checkedSize(pack, recordIndex, encoded, expectedSizeBytes)
-  const bound: PayloadBound = expectedSizeBytes === undefined ? { maxSizeBytes } : { maxSizeBytes, expectedSizeBytes }
-  return Effect.matchEffect(encoding.decode(encoded, bound), {
-    onFailure: (error) => Effect.fail(decodeError(pack, recordIndex, error)),
-    onSuccess: (payload) => checkedSize(pack, recordIndex, payload, expectedSizeBytes)
+  const { encoded, payloadSizeBytes: expectedSizeBytes } = record
+  if (encoding === undefined) return Effect.succeed(checked(pack, record, encoded))
+  const bound: PayloadBound =
+    expectedSizeBytes === undefined ? { maxSizeBytes } : { maxSizeBytes, expectedSizeBytes, isConcurrent }
+  return Effect.matchEager(encoding.decode(encoded, bound), {
+    onFailure: (error) => Result.fail(decodeError(pack, record.recordIndex, error)),
+    onSuccess: (payload) => checked(pack, record, payload)
   })
 }
 
@@ -92,19 +102,14 @@ const decodeError = (
     ? corrupt(pack, recordIndex, "record", error.detail)
     : tooLarge(pack, error.overLimitSizeBytes)
 
-const checkedSize = (
-  pack: OpenPack,
-  recordIndex: number,
-  payload: Uint8Array,
-  expected: number | undefined
-): Effect.Effect<Uint8Array, PackCorrupt | PackLimitExceeded> => {
+const checked = (pack: OpenPack, record: EncodedRecord, payload: Uint8Array): Decoded => {
+  const { recordIndex, itemCount, payloadSizeBytes: expected } = record
   if (expected !== undefined && payload.length !== expected) {
     const detail = `its payload has ${payload.length} bytes, its item sizes sum to ${expected}`
-    return Effect.fail(corrupt(pack, recordIndex, "record", detail))
+    return Result.fail(corrupt(pack, recordIndex, "record", detail))
   }
-  return payload.length > pack.maxRecordSizeBytes
-    ? Effect.fail(tooLarge(pack, payload.length))
-    : Effect.succeed(payload)
+  if (payload.length > pack.maxRecordSizeBytes) return Result.fail(tooLarge(pack, payload.length))
+  return Result.succeed({ recordIndex, payload, sizes: record.sizes ?? Uint32Array.of(payload.length), itemCount })
 }
 
 /** The item at a position that lies within the pack, in a buffer of its own. */
@@ -115,13 +120,19 @@ export const readItem = (pack: OpenPack, position: number): Effect.Effect<Uint8A
   if (refused !== undefined) return Effect.fail(refused)
   const itemInRecord = position - recordIndex * trailer.itemsPerRecord
   const read = source.read(OffsetIndex.offsetOf(index, recordIndex), OffsetIndex.sizeOf(index, recordIndex))
-  return Effect.map(
-    Effect.flatMap(read, (stored) => decode(pack, recordIndex, stored)),
-    ({ payload, sizes }) => {
-      if (sizes.length === 1) return payload
-      let start = 0
-      for (let item = 0; item < itemInRecord; item++) start += sizes[item]!
-      return payload.slice(start, start + sizes[itemInRecord]!)
-    }
-  )
+  return Effect.flatMap(read, (stored) => {
+    const record = parse(pack, recordIndex, stored)
+    if (Result.isFailure(record)) return Effect.fail(record.failure)
+    return Effect.flatMapEager(decode(pack, record.success, false), (decoded) =>
+      Result.isSuccess(decoded) ? Effect.succeed(itemOf(decoded.success, itemInRecord)) : Effect.fail(decoded.failure)
+    )
+  })
+}
+
+const itemOf = ({ payload, sizes, itemCount }: DecodedRecord, item: number): Uint8Array => {
+  if (itemCount === 1) return payload
+  let start = 0
+  for (let before = 0; before < item; before++) start += sizes[before]!
+  // A constructor, because the `slice` of a `Buffer`, which decoders often give, copies nothing.
+  return new Uint8Array(payload.subarray(start, start + sizes[item]!))
 }
