@@ -43,8 +43,13 @@ const refusal = (pack: OpenPack, batch: ReadSelection.ReadBatch): ReturnType<typ
   return undefined
 }
 
-/** Payload bytes that are decoded together, and for a pull, so that a batch of bombs is never in memory as a whole. One record always is. */
-const windowSizeBytes: number = 1024 * 1024
+/**
+ * Payload bytes that are decoded together, so that a batch of bombs is never in memory as a whole; one record always is. A pull gathers as
+ * much, and may overshoot by a window.
+ *
+ * PERF: with 1 MiB a scan of 4 GB was no faster, and its largest resident set 183 to 199 MB instead of 161 to 171.
+ */
+const windowSizeBytes: number = 256 * 1024
 const windowItems = 16_384
 
 /** Walks over the records of a batch. Its fields belong to the functions of this module. */
