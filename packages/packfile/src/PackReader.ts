@@ -46,7 +46,7 @@ export interface PackReaderOptions {
 
 export interface ReadOptions {
   /**
-   * Coalesced reads under way at a time, 1 to 1024. Default 2. Records are decoded together up to 512 KiB of payload, or one that
+   * Coalesced reads under way at a time, 1 to 1024. Default 2. Records are decoded together up to 1 MiB of payload, or one that
    * is larger: of this many all but one in the thread pool, if the encoding has one. With 1 they are decoded one after the other.
    */
   readonly concurrency?: number
