@@ -4,6 +4,7 @@
 import { Effect, Layer, Option } from "effect"
 import { Argument, Command } from "effect/cli"
 import type { Config } from "../../config/Config.ts"
+import * as GarbageCollection from "../../live/GarbageCollection.ts"
 import { Store } from "../../Store.ts"
 import type { CliCommand } from "../CliServices.ts"
 import { jsonFlag } from "../CommonFlags.ts"
@@ -31,7 +32,10 @@ export const ingestCommand: CliCommand<"ingest"> = Command.make(
       onNone: () => loaded.config,
       onSome: (path): Config => ({ ...loaded.config, source: { ...loaded.config.source, kind: "ndjson", path } })
     })
-    const services = Layer.provideMerge(storeLayer(config, "readWrite"), loggerLayer(config))
+    const services = Layer.provideMerge(
+      storeLayer(config, "readWrite"),
+      Layer.merge(loggerLayer(config), GarbageCollection.layer)
+    )
     yield* ingest(config, input.json).pipe(Effect.provide(services))
   })
 ).pipe(

@@ -7,6 +7,7 @@ import { HttpServer } from "effect/http"
 import type { Config } from "../../config/Config.ts"
 import { History } from "../../History.ts"
 import * as HttpService from "../../http/HttpService.ts"
+import * as GarbageCollection from "../../live/GarbageCollection.ts"
 import * as NodeHttp from "../../live/NodeHttp.ts"
 import { Store } from "../../Store.ts"
 import type { CliCommand } from "../CliServices.ts"
@@ -34,7 +35,7 @@ export const runCommand: CliCommand<"run"> = Command.make(
     const services = service.pipe(
       Layer.provideMerge(NodeHttp.layer(options)),
       Layer.provideMerge(storeLayer(config, "readWrite")),
-      Layer.provideMerge(loggerLayer(config))
+      Layer.provideMerge(Layer.merge(loggerLayer(config), GarbageCollection.layer))
     )
     yield* daemon(
       config,

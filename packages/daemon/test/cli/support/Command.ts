@@ -22,6 +22,7 @@ export interface Ended {
 
 /** A process that may still run. It is killed with the scope. */
 export interface Running {
+  readonly pid: number
   readonly ended: Effect.Effect<Ended>
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
   readonly hasEnded: () => boolean
@@ -65,6 +66,7 @@ export const start = (
         Deferred.doneUnsafe(done, Effect.succeed({ status, signal, stdout: stdout(), stderr: stderr() }))
       })
       return {
+        pid: child.pid!,
         ended: Deferred.await(done),
         kill: (signal: NodeJS.Signals) => Effect.sync(() => void child.kill(signal)),
         hasEnded: () => hasEnded,
