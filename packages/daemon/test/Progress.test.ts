@@ -83,6 +83,15 @@ describe("Progress.during", () => {
     })
   )
 
+  it.effect("leaves the failure of the work to whoever catches it", () =>
+    Effect.gen(function* () {
+      const written: Array<string> = []
+      const failed = Effect.flip(Progress.during(Effect.fail("no space"), Effect.succeed(sample)))
+      assert.strictEqual(yield* Effect.provide(failed, world(false, written)), "no space")
+      assert.deepStrictEqual(written, [])
+    })
+  )
+
   it.effect("gives what the work gives when showing fails", () =>
     Effect.gen(function* () {
       const failing = Progress.during(Effect.as(Effect.sleep("6 seconds"), 7), Effect.fail("no sample"))

@@ -2,7 +2,7 @@
  * Progress of long work on standard error: a line that redraws itself on a terminal, a plain line every few seconds
  * otherwise.
  */
-import { Clock, Effect, Option, type PlatformError, Stdio, Terminal } from "effect"
+import { Clock, Effect, Option, Stdio, Terminal } from "effect"
 import * as Output from "./Output.ts"
 
 /** How far the work is. */
@@ -47,7 +47,7 @@ const bar = (share: number): string => {
   return `[${"=".repeat(full)}${" ".repeat(barWidth - full)}] ${percent(share).padStart(4)}`
 }
 
-/** Shows samples while `effect` runs, and one last one when it is done. */
+/** Shows samples while `effect` runs, and one last one when it has succeeded; a failure is told by whoever catches it. */
 export const during: <A, E, R, E2, R2>(
   effect: Effect.Effect<A, E, R>,
   sample: Effect.Effect<ProgressSample, E2, R2>
@@ -68,7 +68,9 @@ export const during: <A, E, R, E2, R2>(
   })
   const interval = style === "terminal" ? terminalIntervalMillis : plainIntervalMillis
   const loop = Effect.forever(Effect.andThen(Effect.sleep(interval), Effect.ignore(show)))
-  const last: Effect.Effect<void, E2 | PlatformError.PlatformError, R2 | Stdio.Stdio> =
-    style === "terminal" ? Effect.andThen(show, Output.writeError("\n")) : show
-  return yield* Effect.raceFirst(effect, loop).pipe(Effect.ensuring(Effect.ignore(last)))
+  const endLine = style === "terminal" ? Output.writeError("\n") : Effect.void
+  return yield* Effect.raceFirst(effect, loop).pipe(
+    Effect.tap(() => Effect.ignore(show)),
+    Effect.ensuring(Effect.ignore(endLine))
+  )
 })
