@@ -11,7 +11,7 @@ const sample: Progress.ProgressSample = {
   problem: Option.none()
 }
 
-const world = (isTerminal: boolean, written: Array<string>) =>
+const world = (isTerminal: boolean, written: Array<string>, columns = 60) =>
   Layer.merge(
     Stdio.layerTest({
       stderrIsTerminal: Effect.succeed(isTerminal),
@@ -20,7 +20,7 @@ const world = (isTerminal: boolean, written: Array<string>) =>
     Layer.succeed(
       Terminal.Terminal,
       Terminal.make({
-        columns: Effect.succeed(60),
+        columns: Effect.succeed(columns),
         rows: Effect.succeed(20),
         size: Queue.unbounded<Terminal.Size>(),
         readInput: Effect.never,
@@ -80,6 +80,16 @@ describe("Progress.during", () => {
       assert.isAbove(written.length, 8)
       assert.isTrue(written.slice(0, -1).every((line) => line.startsWith("\r") && line.length <= 60 + 4))
       assert.strictEqual(written.at(-1), "\n")
+    })
+  )
+
+  it.effect("draws 80 columns on a terminal that gives no width", () =>
+    Effect.gen(function* () {
+      const written: Array<string> = []
+      const wide = { ...sample, problem: Option.some("x".repeat(100)) }
+      const work = Progress.during(Effect.void, Effect.succeed(wide))
+      yield* Effect.provide(work, world(true, written, 0))
+      assert.strictEqual(written[0]!.length, "\r".length + 79 + "\u001b[K".length)
     })
   )
 

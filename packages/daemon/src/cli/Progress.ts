@@ -20,6 +20,9 @@ export interface ProgressSample {
 
 const terminalIntervalMillis = 100
 const plainIntervalMillis = 5_000
+
+/** Some terminals give no width. */
+const unknownColumns = 80
 const barWidth = 24
 
 /** The text of one moment. Rates are means since the start; the time left assumes the input goes on as it went. */
@@ -63,7 +66,7 @@ export const during: <A, E, R, E2, R2>(
     const elapsedSeconds = ((yield* Clock.currentTimeMillis) - startMillis) / 1_000
     const text = render(yield* sample, elapsedSeconds, style)
     if (style === "plain") return yield* Output.writeError(`${text}\n`)
-    const columns = yield* terminal.columns
+    const columns = (yield* terminal.columns) || unknownColumns
     yield* Output.writeError(`\r${text.slice(0, Math.max(1, columns - 1))}\u001b[K`)
   })
   const interval = style === "terminal" ? terminalIntervalMillis : plainIntervalMillis
