@@ -74,7 +74,8 @@ for (const runtime of Object.keys(runtimes)) {
         if (!existsSync(runtimes[other]![0]!)) continue
         const { said, millis } = tryLock(other, path)
         assert.strictEqual(said, "DiskLocked", `${other} against ${runtime}`)
-        assert.isBelow(millis, 5_000)
+        // The start of its process is in it, which a busy machine stretches; a lock that waited would wait for ever.
+        assert.isBelow(millis, 20_000)
       }
       await holder.kill()
       const next = await startHolder(runtime, path)
