@@ -16,41 +16,41 @@ describe("Catalog", () => {
   it.live(
     "Catalog.make pins all or nothing, whenever the power goes",
     () => enumerate(Artifact.firstStart(), 2_000),
-    120_000
+    300_000
   )
   it.live(
     "Catalog.writeChunk keeps its invariants, whenever the power goes",
     () => enumerate(Artifact.freezing(), 25_000),
-    120_000
+    300_000
   )
   it.live(
     "Catalog.writeChunk writes again what a crash left, whenever the power goes",
     () => enumerate(Artifact.refreezing(), 4_000),
-    120_000
+    300_000
   )
   it.live(
     "Catalog.writeChunk trusts no directory that it has not synced, whenever the power goes",
     () => enumerate(Artifact.freezingAfterKill(), 2_000),
-    120_000
+    300_000
   )
   it.live(
     "Catalog.writeIndex keeps one coverage, whenever the power goes",
     () => enumerate(Artifact.rolling(), 10_500),
-    120_000
+    300_000
   )
   it.live(
     "Catalog.sweep keeps its invariants, whenever the power goes",
     () => enumerate(Artifact.sweeping(), 8_000),
-    120_000
+    300_000
   )
   it.live(
     "Catalog.openHot and Catalog.discardHot keep their invariants, whenever the power goes",
     () => enumerate(Hot.openingAndDiscarding(), 3_000),
-    120_000
+    300_000
   )
   it.live(
     "Catalog.openHot starts anew after a crash in it, whenever the power goes",
     () => enumerate(Hot.reopening(), 3_000),
-    120_000
+    300_000
   )
 })

@@ -398,6 +398,6 @@ describe("HttpService", () => {
           assert.isAbove(counts.get(400) ?? 0, 1_000)
         })
       ),
-    120_000
+    300_000
   )
 })

@@ -76,7 +76,7 @@ describe("Store", () => {
         assert.isAtLeast(report.runCount, 200)
       })
     },
-    120_000
+    300_000
   )
 
   it.live(
@@ -96,7 +96,7 @@ describe("Store", () => {
                 yield* Effect.provide(Effect.scoped(check(acknowledged)), machine.services)
               }
       }),
-    120_000
+    300_000
   )
 
   it.live("waits while a hot database cannot grow, serves meanwhile, and goes on by itself", () => {

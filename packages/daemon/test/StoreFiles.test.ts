@@ -102,7 +102,7 @@ describe.each(engineNames)("Store on %s", (engineName) => {
           { entriesPerCommit: 64 }
         )
       }).pipe(Effect.scoped, Effect.provide(services(engineName))),
-    60_000
+    180_000
   )
 
   it.live("names file, part and entries of one flipped byte, and goes on reading the other records", () =>

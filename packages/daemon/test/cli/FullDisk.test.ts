@@ -104,7 +104,7 @@ describe("icecore run", () => {
           yield* awaitStatus(daemon, "the rest is there", ({ nextSeq }) => nextSeq === all.length, 60)
           yield* readServed(daemon, all)
         }).pipe(Effect.scoped),
-      120_000
+      300_000
     )
 
     it.live(`starts again on a full disk with ${engine}, or says that it needs space, and harms nothing`, () =>

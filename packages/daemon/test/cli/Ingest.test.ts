@@ -74,7 +74,7 @@ describe("icecore ingest", () => {
             assertSameBytes(yield* range(1_135), Buffer.concat([original, appended]), "get 0 --to 1135")
             yield* verifyAndWalk(1_136)
           }).pipe(Effect.scoped),
-        60_000
+        180_000
       )
     }
 

@@ -57,7 +57,7 @@ describe("icecore ingest", () => {
           assert.isAbove(peak, 0)
           assert.isBelow(peak, limitKibibytes)
         }).pipe(Effect.scoped),
-      120_000
+      300_000
     )
   }
 })
