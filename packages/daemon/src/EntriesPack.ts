@@ -238,7 +238,7 @@ export const write: <E, R>(
 ) => Effect.Effect<void, E | WriteEntriesPackError, Disk | Zstd | R> = Effect.fnUntraced(function* <E, R>(
   options: WriteEntriesPack<E, R>
 ) {
-  const { encoding, appData: recordChecksums } = RecordChecksums.collecting(RecordEncoding.zstd(yield* Zstd))
+  const { encoding, recordChecksums } = RecordChecksums.collecting(RecordEncoding.zstd(yield* Zstd))
   const { path, firstSeq, itemsPerRecord, entries } = options
   yield* Effect.scoped(
     Effect.gen(function* () {

@@ -13,12 +13,12 @@ const items = Array.from({ length: 9 }, (_, index) => new TextEncoder().encode(`
 const written = Effect.gen(function* () {
   const disk = yield* Disk
   const zstd = RecordEncoding.zstd(yield* Zstd)
-  const { encoding, appData } = RecordChecksums.collecting(zstd)
+  const { encoding, recordChecksums } = RecordChecksums.collecting(zstd)
   yield* Effect.scoped(
     Effect.gen(function* () {
       const writer = yield* PackWriter.make(path, { itemsPerRecord: 4, encoding, contentHash: true })
       yield* writer.appendAll(items)
-      yield* writer.finish(appData)
+      yield* writer.finish(recordChecksums)
     })
   )
   const bytes = yield* Effect.scoped(
@@ -87,10 +87,10 @@ describe("RecordChecksums", () => {
         decode: Effect.succeed,
         release: Effect.void
       }
-      const { encoding, appData } = RecordChecksums.collecting(plain)
+      const { encoding, recordChecksums } = RecordChecksums.collecting(plain)
       yield* encoding.encode(new TextEncoder().encode("123456789"))
       yield* encoding.encode(new Uint8Array(0))
-      assert.strictEqual(Hex.encode(appData()), "839206e300000000")
+      assert.strictEqual(Hex.encode(recordChecksums()), "839206e300000000")
     })
   )
 })

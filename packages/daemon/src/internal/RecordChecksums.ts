@@ -17,7 +17,7 @@ export const sizeBytesOf = (recordCount: number): number => recordCount * checks
 export interface CollectingEncoding {
   readonly encoding: RecordEncoding.RecordEncoding
   /** The checksums of all records that were encoded. */
-  readonly appData: () => Uint8Array
+  readonly recordChecksums: () => Uint8Array
 }
 
 /** For one writer, which encodes its records in their order. */
@@ -30,18 +30,21 @@ export const collecting = (inner: RecordEncoding.RecordEncoding): CollectingEnco
       return encoded
     })
   }
-  const appData = (): Uint8Array => {
+  const recordChecksums = (): Uint8Array => {
     const bytes = new Uint8Array(sizeBytesOf(checksums.length))
     const view = new DataView(bytes.buffer)
     for (const [index, checksum] of checksums.entries()) view.setUint32(index * checksumSizeBytes, checksum, true)
     return bytes
   }
-  return { encoding: { ...inner, encode }, appData }
+  return { encoding: { ...inner, encode }, recordChecksums }
 }
 
 /** For one verification, which decodes every record in order. */
-export const checking = (inner: RecordEncoding.RecordEncoding, appData: Uint8Array): RecordEncoding.RecordEncoding => {
-  const view = new DataView(appData.buffer, appData.byteOffset, appData.byteLength)
+export const checking = (
+  inner: RecordEncoding.RecordEncoding,
+  recordChecksums: Uint8Array
+): RecordEncoding.RecordEncoding => {
+  const view = new DataView(recordChecksums.buffer, recordChecksums.byteOffset, recordChecksums.byteLength)
   let recordIndex = 0
   return {
     ...inner,
