@@ -8,6 +8,7 @@
 import type { Geometry } from "@icecore/catalog"
 import { Context, Data, type Effect, type Option, type Stream } from "effect"
 import type { Entry, RangeOrder } from "./Entry.ts"
+import type { ExplainRequest, Explanation } from "./Explanation.ts"
 import type { StorageError } from "./StorageError.ts"
 
 /** Sequence numbers that are served now, both inclusive. */
@@ -59,9 +60,9 @@ export class EntryAbsent extends Data.Error<{
   }
 }
 
-/** A seq that is no safe integer of 0 or more, a range whose `from` is over its `to`, or a limit below 1. */
+/** A seq that is no safe integer of 0 or more, a range whose `from` is over its `to`, a limit below 1, or a key of other than 32 bytes. */
 export class HistoryRequestInvalid extends Data.Error<{
-  readonly field: "seq" | "from" | "to" | "limit"
+  readonly field: "seq" | "from" | "to" | "limit" | "key"
   readonly expected: string
   readonly actual: number
 }> {
@@ -69,6 +70,33 @@ export class HistoryRequestInvalid extends Data.Error<{
   override readonly name = "HistoryRequestInvalid"
   override get message(): string {
     return `Cannot read history: ${this.field} is ${this.actual}, expected ${this.expected}`
+  }
+}
+
+/** The domain of the log names no keys, so no entry can be found by one. */
+export class KeysUndefined extends Data.Error<{ readonly domain: string }> {
+  readonly _tag = "KeysUndefined"
+  override readonly name = "KeysUndefined"
+  override get message(): string {
+    return `Cannot find an entry by key: domain ${this.domain} has no keys`
+  }
+}
+
+/** As many reads as are allowed at once are under way. Trying again later helps. */
+export class ViewsExhausted extends Data.Error<{ readonly limit: number }> {
+  readonly _tag = "ViewsExhausted"
+  override readonly name = "ViewsExhausted"
+  override get message(): string {
+    return `Cannot read history: ${this.limit} reads are under way, which is the limit`
+  }
+}
+
+/** The read took longer than what it reads is kept for. Reading on from where it stopped helps. */
+export class ViewExpired extends Data.Error<{ readonly ageMillis: number; readonly limitMillis: number }> {
+  readonly _tag = "ViewExpired"
+  override readonly name = "ViewExpired"
+  override get message(): string {
+    return `Cannot read history on: the read began ${this.ageMillis} ms ago, allowed are ${this.limitMillis} ms`
   }
 }
 
@@ -130,7 +158,15 @@ export class StoreReadOnly extends Data.Error<{ readonly path: string }> {
   }
 }
 
-export type HistoryReadError = EntryBelowFloor | EntryNotIngested | EntryAbsent | HistoryRequestInvalid | StorageError
+export type HistoryReadError =
+  | EntryBelowFloor
+  | EntryNotIngested
+  | EntryAbsent
+  | HistoryRequestInvalid
+  | KeysUndefined
+  | ViewsExhausted
+  | ViewExpired
+  | StorageError
 
 export type HistoryAppendError =
   | EntryTooLarge
@@ -219,9 +255,17 @@ export interface History {
   /**
    * The entries of a range, in batches of at least one, over one consistent view: entries that arrive later do not show. A
    * `from` behind the latest fails with {@link EntryNotIngested}, one below the floor with {@link EntryBelowFloor}; with no
-   * bounds an empty log gives an empty stream. Stopping early is fine. Memory does not grow with the range.
+   * bounds an empty log gives an empty stream. Stopping early is fine. Memory does not grow with the range. A stream that is
+   * older than views may be fails with {@link ViewExpired}.
    */
   readonly range: (options?: RangeOptions) => Stream.Stream<ReadonlyArray<Entry>, HistoryReadError>
+  /**
+   * The entry that has a key of 32 bytes; none when no entry of the served range has it. Of several the newest, or the oldest
+   * where the domain's duplicates are `first`. Every answer was checked against the entry itself.
+   */
+  readonly find: (key: Uint8Array) => Effect.Effect<Option.Option<Entry>, HistoryReadError>
+  /** Reads as {@link History.get} or {@link History.find} do, and says which tiers were asked and what each answered. */
+  readonly explain: (request: ExplainRequest) => Effect.Effect<Explanation, HistoryReadError>
   /** What is served now; none while nothing is ingested. */
   readonly served: Effect.Effect<Option.Option<ServedRange>>
   /** What is served, now and whenever it changes. A slow reader sees the newest, not every step. Never ends. */

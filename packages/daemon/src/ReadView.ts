@@ -16,8 +16,10 @@ import {
   EntryAbsent,
   EntryBelowFloor,
   EntryNotIngested,
+  type History,
   type HistoryReadError,
   HistoryRequestInvalid,
+  KeysUndefined,
   type RangeOptions
 } from "./History.ts"
 import * as HotChunk from "./HotChunk.ts"
@@ -31,6 +33,10 @@ export interface ReadView {
   readonly get: (seq: number) => Effect.Effect<Uint8Array, HistoryReadError>
   /** See `History.range`. */
   readonly range: (options?: RangeOptions) => Stream.Stream<ReadonlyArray<Entry>, HistoryReadError>
+  /** See `History.find`. */
+  readonly find: History["find"]
+  /** See `History.explain`. */
+  readonly explain: History["explain"]
 }
 
 export interface ReadViewOptions {
@@ -158,7 +164,8 @@ export const make = ({ state, hotSet, catalog, packs }: ReadViewOptions): ReadVi
       })
     )
 
-  return { get, range }
+  const keysUndefined = Effect.fail(new KeysUndefined({ domain: catalog.pins.domain.name }))
+  return { get, range, find: () => keysUndefined, explain: () => keysUndefined }
 }
 
 /** What a request wants of one chunk. */

@@ -1,7 +1,7 @@
 /** What the storage below the history can fail with, and which of it may pass. */
 import type { ArtifactMissing, CatalogReadError, CatalogWriteError, HotDatabaseLost } from "@icecore/catalog"
 import type { EngineError } from "@icecore/engine"
-import type { DiskError, PackReadError } from "@icecore/packfile"
+import type { DiskError, KeyIndexCorrupt, KeyRunCorrupt, PackReadError } from "@icecore/packfile"
 import { Data } from "effect"
 import type { FrozenChunkWrong, WriteEntriesPackError } from "./EntriesPack.ts"
 import type { HotChunkDamaged } from "./HotChunk.ts"
@@ -50,6 +50,8 @@ export type StorageError =
   | CatalogWriteError
   | ArtifactMissing
   | PackReadError
+  | KeyRunCorrupt
+  | KeyIndexCorrupt
   | WriteEntriesPackError
   | FrozenChunkWrong
   | HotDatabaseLost

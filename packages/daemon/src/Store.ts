@@ -197,6 +197,8 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
       append,
       get: view.get,
       range: view.range,
+      find: view.find,
+      explain: view.explain,
       served: Effect.sync(() => LogState.served(state)),
       changes: Stream.fromPubSub(state.changes),
       status

@@ -8,8 +8,8 @@ import type { StorageError } from "../StorageError.ts"
 
 export interface LogState {
   readonly geometry: Geometry.Geometry
-  /** Lowest seq that is served. */
-  readonly floor: number
+  /** Lowest seq that is served, whatever is on disk. Moved by {@link moveFloor}: up by retention, down when a widening is filled. */
+  floor: number
   /** Chunk that takes new entries. Ingestion owns it; the lifecycle owns every chunk below. */
   liveChunk: Geometry.ChunkId
   /** The seq that the next entry gets. Advances when its predecessor is durable and readable. */
@@ -45,6 +45,13 @@ export const awaitRoom = (state: LogState): Effect.Effect<void, StorageError> =>
 /** What is served now. */
 export const served = (state: LogState): Option.Option<ServedRange> =>
   state.nextSeq > state.floor ? Option.some({ floor: state.floor, latest: state.nextSeq - 1 }) : Option.none()
+
+/** Serves from `floor` on, from now on. Reads that are under way keep theirs. */
+export const moveFloor = (state: LogState, floor: number): void => {
+  if (floor === state.floor) return
+  state.floor = floor
+  PubSub.publishUnsafe(state.changes, served(state))
+}
 
 /** Moves the end of the log behind entries that are durable. */
 export const advance = (

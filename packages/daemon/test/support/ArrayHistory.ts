@@ -6,6 +6,7 @@ import {
   EntryNotIngested,
   type History,
   HistoryRequestInvalid,
+  KeysUndefined,
   type ServedRange
 } from "../../src/History.ts"
 
@@ -55,6 +56,8 @@ export const make = (
           return Stream.fromIterable(ordered).pipe(Stream.grouped(3))
         })
       ),
+    find: () => Effect.fail(new KeysUndefined({ domain: "ndjson" })),
+    explain: () => Effect.fail(new KeysUndefined({ domain: "ndjson" })),
     served: Effect.sync(served),
     changes: Stream.never,
     status: Effect.sync(() => ({
