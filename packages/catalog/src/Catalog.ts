@@ -10,8 +10,9 @@
  * 5. sync the directory of the files;
  * 6. put `frozen`, synced, for all keys in one batch, and in it demote to `pruning` whatever they supersede.
  *
- * Removing one ({@link Catalog.demote}, {@link Catalog.sweep}): put `pruning`, synced; unlink; sync the directories; delete the keys. A
- * key left at `freezing` is removed the same way.
+ * Removing one ({@link Catalog.demote}, {@link Catalog.prune}, {@link Catalog.sweep}): put `pruning`, synced; wait until no reader reaches
+ * it; unlink; sync the directories; remove those that are empty, and sync the ones above; delete the keys. A key left at `freezing` is
+ * removed the same way.
  *
  * Making a hot database ({@link Catalog.openHot}): put `transient`, synced; destroy what an earlier attempt left; make its
  * directory's parents durable; create; commit the seed, synced; put `ready`, synced. Removing one ({@link Catalog.discardHot}):
@@ -21,12 +22,15 @@
  * file (or database); nothing is unlinked under `frozen`; where the key is absent the file is gone; opening the catalog
  * and one sweep settle the rest, and a second sweep changes nothing.
  *
+ * Readers take a snapshot and open what is frozen in it. What is demoted later stays on disk, and its name is not taken again, until
+ * `CatalogOptions.destroyableBefore` says that the last such reader is gone.
+ *
  * Every call may be interrupted: keys stay as the last finished step left them, for a rebuild or the sweep. Work on one key
  * excludes other work on it in this process: the second fails with `CatalogBusy` at once. Other processes are kept
  * out by {@link import("./StorageLock.ts")} and the engine's own writer lock.
  */
 
-import { type Database, Engine, type WriteBatch } from "@icecore/engine"
+import { type Database, Engine, type EngineOpenError, type EngineWriteError, type WriteBatch } from "@icecore/engine"
 import { Disk } from "@icecore/packfile"
 import { Context, Effect, Layer, type Option, type Scope } from "effect"
 import type {
@@ -48,11 +52,16 @@ import * as DurableDirectories from "./internal/DurableDirectories.ts"
 import * as HotBracket from "./internal/HotBracket.ts"
 import * as Opening from "./internal/Opening.ts"
 import * as Paths from "./internal/Paths.ts"
+import * as Pending from "./internal/Pending.ts"
+import * as Pruning from "./internal/Pruning.ts"
 import * as Removal from "./internal/Removal.ts"
 import type { Store } from "./internal/Store.ts"
 import * as Layout from "./Layout.ts"
 
-/** What a store is opened with. Everything but the layout is pinned on first start; what is given must be the same ever after. */
+/**
+ * What a store is opened with. Geometry and domain are pinned on first start and must be the same ever after; the earliest seq is
+ * pinned, too, and may change between starts.
+ */
 export interface CatalogOptions<E = never, R = never> {
   readonly layout: Layout.Layout
   /** A number left out is taken from `geometryDefaults` on first start, and from what is pinned ever after. */
@@ -61,10 +70,22 @@ export interface CatalogOptions<E = never, R = never> {
   readonly geometryDefaults?: Geometry
   readonly domain: DomainPin
   /**
-   * Lowest seq ever kept. A number is pinned and compared like the rest; `onFirstStart` runs when the catalog is made, and
-   * later starts take what is pinned. Default: on first start the geometry's `firstSeq`, later what is pinned.
+   * Lowest seq ever kept, at least the geometry's `firstSeq`. A number that differs from what is pinned is pinned instead, durably:
+   * see {@link Catalog.previousEarliestSeq}. `onFirstStart` runs when the catalog is made, and later starts take what is pinned.
+   * Default: on first start the geometry's `firstSeq`, later what is pinned.
    */
   readonly earliestSeq?: number | { readonly onFirstStart: Effect.Effect<number, E, R> }
+  /**
+   * Whether to fail with `ArtifactMissing` when a file at either end of what is frozen is not there. `false` is for those who look
+   * for such files themselves, to report them or to make them again. Default true.
+   */
+  readonly checkFiles?: boolean
+  /**
+   * A time in milliseconds of the clock: readers may still reach what was demoted at it or later. The sweep leaves that, and writing
+   * it anew is refused with `CatalogBusy`. A reader's own time must be taken before its snapshot. What was demoted before this start
+   * nobody reaches. Default: nobody reaches anything.
+   */
+  readonly destroyableBefore?: Effect.Effect<number>
 }
 
 /** An artifact to be written. */
@@ -89,7 +110,10 @@ export interface WriteIndex<A, E, R> {
   readonly window: WindowId
   /** First chunk covered, inclusive. */
   readonly lo: ChunkId
-  /** Last chunk covered, inclusive. The window's last chunk makes the coverage terminal: its key runs are demoted. */
+  /**
+   * Last chunk covered, inclusive. The window's last chunk makes the coverage terminal: its key runs are demoted. A chunk after
+   * it that the frozen coverage has must have a frozen key run.
+   */
   readonly hi: ChunkId
   /** Writes the file whole and syncs it. */
   readonly produce: (file: string) => Effect.Effect<A, E, R>
@@ -104,10 +128,10 @@ export interface OpenHot {
 
 export interface SweepOptions {
   /**
-   * Artifacts that this process demoted less than so many milliseconds ago are left for a later sweep, because readers
-   * may still reach them. Default 0.
+   * Looks only at what this process demoted or left unfinished, which costs as much as there is of it, and not at all keys. Above
+   * 65,536 such keys it looks at all. Default false.
    */
-  readonly graceMillis?: number
+  readonly known?: boolean
 }
 
 export interface SweepReport {
@@ -115,7 +139,7 @@ export interface SweepReport {
   readonly artifactCount: number
   /** Half made or half removed hot databases removed. */
   readonly hotCount: number
-  /** Keys left because their grace period runs, or because other work on them is under way. */
+  /** Keys left because readers may reach them, or because other work on them is under way. */
   readonly deferredCount: number
 }
 
@@ -126,6 +150,8 @@ export interface Catalog {
   readonly pins: Pins
   /** Whether this start made the catalog. */
   readonly fresh: boolean
+  /** The earliest seq that was pinned before this start changed it; none when it did not. */
+  readonly previousEarliestSeq: Option.Option<number>
   /** A view of this moment, for the scope. */
   readonly snapshot: Effect.Effect<CatalogSnapshot.CatalogSnapshot, CatalogReadError, Scope.Scope>
   /** Freezes kinds of a chunk, all or none. None when all were frozen already and `produce` did not run. */
@@ -142,8 +168,14 @@ export interface Catalog {
   /** Marks artifacts for removal, in one batch. Keys that are absent or marked already are skipped. */
   readonly demote: (keys: ReadonlyArray<ArtifactKey>) => Effect.Effect<void, CatalogWriteError>
   /**
+   * Demotes artifacts and key indexes that lie wholly below the chunk, and key runs of windows that a frozen index covers to their end
+   * from that chunk or their first. A coverage that lies partly below stays; hot databases are for {@link discardHot}; what other work
+   * holds is left for the next call. In batches of at most 512 keys. Returns how many keys were demoted.
+   */
+  readonly prune: (floorChunk: ChunkId) => Effect.Effect<number, CatalogWriteError>
+  /**
    * Finishes removals: of `pruning` and abandoned `freezing` artifacts and of `transient` hot databases. Walks keys, never
-   * directories. Idempotent.
+   * directories, and removes the directories that it empties. Idempotent.
    */
   readonly sweep: (options?: SweepOptions) => Effect.Effect<SweepReport, CatalogWriteError>
   /**
@@ -156,6 +188,11 @@ export interface Catalog {
   ) => Effect.Effect<Database, CatalogWriteError | HotDatabaseLost, Scope.Scope>
   /** Removes a closed hot database. Nothing happens when the chunk has none. */
   readonly discardHot: (chunk: ChunkId) => Effect.Effect<void, CatalogWriteError>
+  /**
+   * Writes a consistent, durable copy of the catalog's database, of this moment, into a directory that must not exist. What it says is
+   * frozen then is on disk as long as nothing of it is swept.
+   */
+  readonly checkpoint: (path: string) => Effect.Effect<void, EngineWriteError | EngineOpenError>
 }
 
 export const Catalog: Context.Service<Catalog, Catalog> = Context.Service("@icecore/catalog/Catalog")
@@ -174,7 +211,7 @@ export const make: <E = never, R = never>(
   const directories = DurableDirectories.make(disk)
   for (const directory of [layout.dataDir, Paths.parentOf(path)]) yield* directories.ensure(directory, directory)
   const database = yield* engine.open({ path, keyspaces: [keyspace], mode: "create" })
-  const { pins, fresh } = yield* Opening.open(database, disk, options)
+  const { pins, fresh, previousEarliestSeq } = yield* Opening.open(database, disk, options)
   const store: Store = {
     disk,
     hotEngine,
@@ -183,20 +220,25 @@ export const make: <E = never, R = never>(
     table: { path, geometry: pins.geometry, reader: database },
     claims: Claims.make(),
     directories,
-    demotedAt: new Map()
+    pending: Pending.make(),
+    destroyableBefore: options.destroyableBefore ?? Effect.succeed(Number.POSITIVE_INFINITY),
+    runs: { windows: new Set(), isComplete: false }
   }
   return Catalog.of({
     path,
     layout,
     pins,
     fresh,
+    previousEarliestSeq,
     snapshot: Effect.map(database.snapshot, (reader) => CatalogSnapshot.make({ ...store.table, reader })),
     writeChunk: Effect.fn("Catalog.writeChunk")((chunk) => ArtifactWrite.writeChunk(store, chunk)),
     writeIndex: Effect.fn("Catalog.writeIndex")((index) => ArtifactWrite.writeIndex(store, index)),
     demote: Effect.fn("Catalog.demote")((keys) => Removal.demote(store, keys)),
+    prune: Effect.fn("Catalog.prune")((floorChunk) => Pruning.prune(store, floorChunk)),
     sweep: Effect.fn("Catalog.sweep")((sweep) => Removal.sweep(store, sweep)),
     openHot: Effect.fn("Catalog.openHot")((chunk, hot) => HotBracket.openHot(store, chunk, hot)),
-    discardHot: Effect.fn("Catalog.discardHot")((chunk) => Removal.discardHot(store, chunk))
+    discardHot: Effect.fn("Catalog.discardHot")((chunk) => Removal.discardHot(store, chunk)),
+    checkpoint: Effect.fn("Catalog.checkpoint")((target) => database.checkpoint(target))
   })
 })
 

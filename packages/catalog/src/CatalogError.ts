@@ -32,7 +32,8 @@ export class CatalogPinMismatch extends Data.Error<{
   readonly _tag = "CatalogPinMismatch"
   override readonly name = "CatalogPinMismatch"
   override get message(): string {
-    return `Cannot open catalog ${this.path}: ${this.pin} is pinned to ${this.pinned}, configured is ${this.configured}`
+    const shown = (text: string): string => (text === "" ? "nothing" : text)
+    return `Cannot open catalog ${this.path}: ${this.pin} is pinned to ${shown(this.pinned)}, configured is ${shown(this.configured)}`
   }
 }
 
@@ -84,12 +85,17 @@ export class ArtifactMissing extends Data.Error<{ readonly key: string; readonly
   }
 }
 
-/** A write, a removal or an open hot database already works on the key, in this process. */
-export class CatalogBusy extends Data.Error<{ readonly key: string }> {
+/**
+ * The key cannot be changed now, and can later. `work`: a write, a removal or an open hot database already works on it, in this
+ * process. `readers`: its files were demoted, and readers may still reach them.
+ */
+export class CatalogBusy extends Data.Error<{ readonly key: string; readonly reason: "work" | "readers" }> {
   readonly _tag = "CatalogBusy"
   override readonly name = "CatalogBusy"
   override get message(): string {
-    return `Cannot change ${this.key}: other work on it is under way`
+    return this.reason === "work"
+      ? `Cannot change ${this.key}: other work on it is under way`
+      : `Cannot write ${this.key} anew yet: readers may still reach the files that are to be removed first`
   }
 }
 

@@ -47,6 +47,16 @@ export interface Coverage {
   readonly hi: ChunkId
 }
 
+/** Which windows to list. */
+export interface WindowRange {
+  /** First window, inclusive. Default: the first there is. */
+  readonly from?: WindowId
+  /** Last window, inclusive. Default: the last there is. */
+  readonly to?: WindowId
+  /** Descending order. Default false. */
+  readonly reverse?: boolean
+}
+
 /** A repeatable read, valid in the scope it was taken in. A key or value that does not decode fails with `CatalogCorrupt`. */
 export interface CatalogSnapshot {
   /** The state of any key; none when the catalog does not have it. */
@@ -64,8 +74,14 @@ export interface CatalogSnapshot {
   readonly lastFrozen: (kind: ArtifactKind) => Effect.Effect<Option.Option<ChunkId>, CatalogReadError>
   /** Artifacts of chunks, by chunk and then kind. */
   readonly artifacts: (range?: ArtifactRange) => Stream.Stream<Artifact<ChunkKey>, CatalogReadError>
+  /** Frozen key runs, by chunk. Cost: all keys of the chunks in the range. */
+  readonly runs: (
+    range?: Pick<ArtifactRange, "from" | "to" | "reverse">
+  ) => Stream.Stream<Artifact<ChunkKey>, CatalogReadError>
   /** Key indexes of every state, by window, first chunk and last chunk. */
   readonly indexes: Stream.Stream<Artifact<IndexKey>, CatalogReadError>
+  /** The frozen coverages, one of a window, by window; two of one window are `CatalogCorrupt`. */
+  readonly coverages: (range?: WindowRange) => Stream.Stream<Coverage, CatalogReadError>
   /** Hot chunks, ascending. */
   readonly hotChunks: Stream.Stream<HotChunk, CatalogReadError>
 }
@@ -73,7 +89,10 @@ export interface CatalogSnapshot {
 /** Reads a table that is one moment of the catalog. */
 export const make = (table: CatalogTable.Table): CatalogSnapshot => {
   const artifacts = (range: ArtifactRange = {}): Stream.Stream<Artifact<ChunkKey>, CatalogReadError> =>
-    CatalogTable.scan(table, { ...boundsOf(range), reverse: range.reverse ?? false }).pipe(
+    CatalogTable.scan(table, {
+      ...bounds(CatalogKey.prefixes.chunks, CatalogKey.prefixes.chunk, range),
+      reverse: range.reverse ?? false
+    }).pipe(
       Stream.filterMap((entry) =>
         entry._tag === "Artifact" &&
         entry.key._tag === "Chunk" &&
@@ -102,7 +121,13 @@ export const make = (table: CatalogTable.Table): CatalogSnapshot => {
     firstFrozen: (kind) => frozenAt(kind, false),
     lastFrozen: (kind) => frozenAt(kind, true),
     artifacts,
-    indexes: CatalogTable.indexes(table, CatalogKey.prefixes.indexes),
+    runs: (range) => artifacts({ ...range, kind: "keys", state: "frozen" }),
+    coverages: (range = {}) =>
+      CatalogTable.coverages(table, {
+        ...bounds(CatalogKey.prefixes.indexes, CatalogKey.prefixes.window, range),
+        reverse: range.reverse ?? false
+      }),
+    indexes: CatalogTable.indexes(table, { prefix: CatalogKey.toBytes(CatalogKey.prefixes.indexes) }),
     hotChunks: CatalogTable.scan(table, { prefix: CatalogKey.toBytes(CatalogKey.prefixes.hot) }).pipe(
       Stream.filterMap((entry) =>
         entry._tag === "Hot" ? Result.succeed({ chunk: entry.key.chunk, state: entry.state }) : Result.failVoid
@@ -111,16 +136,15 @@ export const make = (table: CatalogTable.Table): CatalogSnapshot => {
   }
 }
 
-/** Key bounds of chunks `from` to `to`. `;` follows `:` in ASCII, so it ends the keys of a chunk and of the family. */
-const boundsOf = ({ from, to }: ArtifactRange): Range => {
-  const family = CatalogKey.prefixes.chunks.slice(0, -1)
-  const low =
-    from === undefined || from < 0 ? `${family}:` : from > maxChunkId ? `${family};` : CatalogKey.prefixes.chunk(from)
-  const high =
-    to === undefined || to > maxChunkId
-      ? `${family};`
-      : to < 0
-        ? `${family}:`
-        : `${CatalogKey.prefixes.chunk(to).slice(0, -1)};`
+/** Key bounds of numbers `from` to `to` of a family. `;` follows `:` in ASCII, so it ends the keys of a number and of the family. */
+const bounds = <Id extends number>(
+  family: string,
+  prefixOf: (id: Id) => string,
+  { from, to }: { readonly from?: Id; readonly to?: Id }
+): Range => {
+  const start = family
+  const end = `${family.slice(0, -1)};`
+  const low = from === undefined || from < 0 ? start : from > maxChunkId ? end : prefixOf(from)
+  const high = to === undefined || to > maxChunkId ? end : to < 0 ? start : `${prefixOf(to).slice(0, -1)};`
   return { gte: CatalogKey.toBytes(low), lt: CatalogKey.toBytes(high) }
 }

@@ -60,6 +60,22 @@ export const fault = (geometry: Geometry): GeometryInvalid | undefined => {
   return undefined
 }
 
+/** Entries of a window at most in a store with keys, whose runs count them in 32 bits: 2^32. */
+export const maxKeyedEntriesPerWindow = 0x1_0000_0000
+
+/** What is wrong with the numbers for a store with keys: {@link fault}, or too many entries in a window. */
+export const keyedFault = (geometry: Geometry): GeometryInvalid | undefined => {
+  const { entriesPerChunk, chunksPerWindow } = geometry
+  const invalid = fault(geometry)
+  if (invalid !== undefined || entriesPerChunk * chunksPerWindow <= maxKeyedEntriesPerWindow) return invalid
+  const most = Math.floor(maxKeyedEntriesPerWindow / entriesPerChunk)
+  return new GeometryInvalid({
+    field: "chunksPerWindow",
+    expected: `1 to ${most}, because with keys a window of chunks of ${entriesPerChunk} entries has at most 2^32 entries`,
+    actual: chunksPerWindow
+  })
+}
+
 /** Checks the numbers and fills in {@link defaults}. */
 export const make = (options: Partial<Geometry> = {}): Effect.Effect<Geometry, GeometryInvalid> => {
   const geometry: Geometry = { ...defaults, ...options }

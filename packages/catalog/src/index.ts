@@ -6,11 +6,13 @@ export type {
   ArtifactRange,
   CatalogSnapshot,
   Coverage,
-  HotChunk
+  HotChunk,
+  WindowRange
 } from "./CatalogSnapshot.ts"
 export * as CatalogKey from "./format/CatalogKey.ts"
 export * as Pins from "./format/Pins.ts"
 export * as Geometry from "./Geometry.ts"
 export * as HotEngine from "./HotEngine.ts"
 export * as Layout from "./Layout.ts"
+export * as Retention from "./Retention.ts"
 export * as StorageLock from "./StorageLock.ts"

@@ -17,8 +17,9 @@ const rows: ReadonlyArray<readonly [string, string]> = [
   ["chunk:00000000:entries", "pruning"],
   ["chunk:00000000:events", "freezing"],
   ["chunk:00000001:keys", "pruning"],
-  ["config:catalog_version", "1"],
+  ["config:catalog_version", "2"],
   ["config:chunks_per_window", "4"],
+  ["config:domain_options", ""],
   ["config:domain_name", "test"],
   ["config:domain_version", "1"],
   ["config:earliest_seq", "2"],
@@ -42,6 +43,7 @@ const generator = (seed: number) => {
 }
 
 const mutate = (original: Uint8Array, next: (bound: number) => number): Uint8Array => {
+  if (original.length === 0) return Uint8Array.of(next(256))
   const at = next(original.length)
   const head = original.subarray(0, at)
   const tail = original.subarray(at + 1)

@@ -20,7 +20,7 @@ export type Store = Engine | HotEngine.HotEngine | Disk
 export const chunk: ChunkId = ChunkId(3)
 
 export const geometry: Geometry = { firstSeq: 2, entriesPerChunk: 10, chunksPerWindow: 4 }
-export const domain: DomainPin = { name: "test", version: 1 }
+export const domain: DomainPin = { name: "test", version: 1, options: "" }
 
 export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "icecore-catalog-")))),

@@ -6,7 +6,7 @@ import * as Pins from "../src/format/Pins.ts"
 const golden: Pins.Pins = {
   geometry: { firstSeq: 2, entriesPerChunk: 10_000, chunksPerWindow: 1_000 },
   earliestSeq: 7,
-  domain: { name: "ndjson", version: 1 }
+  domain: { name: "ndjson", version: 1, options: "keys=/hash" }
 }
 const texts = (): Map<string, string> => new Map(Object.entries(Pins.encode(golden)))
 
@@ -18,7 +18,11 @@ const arbitrary: fc.Arbitrary<Pins.Pins> = fc
       chunksPerWindow: fc.integer({ min: 1, max: 100_000_000 })
     }),
     above: fc.nat(1_000),
-    domain: fc.record({ name: fc.stringMatching(/^[a-z][a-z0-9._-]{0,63}$/), version: fc.maxSafeNat() })
+    domain: fc.record({
+      name: fc.stringMatching(/^[a-z][a-z0-9._-]{0,63}$/),
+      version: fc.maxSafeNat(),
+      options: fc.string().map(Pins.optionsText)
+    })
   })
   .map(({ geometry, above, domain }) => ({
     geometry,
@@ -29,13 +33,14 @@ const arbitrary: fc.Arbitrary<Pins.Pins> = fc
 describe("Pins", () => {
   it("Pins.encode writes the documented texts", () => {
     assert.deepStrictEqual(Pins.encode(golden), {
-      catalog_version: "1",
+      catalog_version: "2",
       first_seq: "2",
       entries_per_chunk: "10000",
       chunks_per_window: "1000",
       earliest_seq: "7",
       domain_name: "ndjson",
-      domain_version: "1"
+      domain_version: "1",
+      domain_options: "keys=/hash"
     })
   })
 
@@ -45,6 +50,25 @@ describe("Pins", () => {
         assert.deepStrictEqual(Pins.decode(new Map(Object.entries(Pins.encode(pins)))), Result.succeed(pins))
       })
     )
+  })
+
+  it("Pins.decode reads version 1, which has no options, as if they were nothing", () => {
+    const map = texts().set("catalog_version", "1")
+    map.delete("domain_options")
+    assert.deepStrictEqual(
+      Pins.decode(map),
+      Result.succeed({ ...golden, domain: { name: "ndjson", version: 1, options: "" } })
+    )
+  })
+
+  it("Pins.optionsText keeps short printable text and hashes what is longer, is not ASCII or looks like a hash", () => {
+    assert.strictEqual(Pins.optionsText(""), "")
+    assert.strictEqual(Pins.optionsText("~".repeat(200)), "~".repeat(200))
+    assert.strictEqual(Pins.optionsText("é"), "sha256:4a99557e4033c3539de2eb65472017cad5f9557f7a0625a09f1c3f6e2ba69c4c")
+    const hashed = ["~".repeat(201), "a\nb", "\u007f", Pins.optionsText("é")].map(Pins.optionsText)
+    for (const text of hashed) assert.match(text, /^sha256:[0-9a-f]{64}$/)
+    assert.strictEqual(new Set(hashed).size, 4)
+    assert.notStrictEqual(hashed[3], Pins.optionsText("é"))
   })
 
   for (const name of Pins.pinNames)
@@ -67,7 +91,9 @@ describe("Pins", () => {
     ["earliest_seq", "1e3"],
     ["domain_name", "Ndjson"],
     ["domain_name", ""],
-    ["domain_version", "1.0"]
+    ["domain_version", "1.0"],
+    ["domain_options", "naïve"],
+    ["domain_options", "x".repeat(201)]
   ]
   for (const [name, text] of wrong)
     it(`Pins.decode refuses ${name} = "${text}"`, () => {

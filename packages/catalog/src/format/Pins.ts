@@ -2,28 +2,37 @@
  * What is fixed when a store is made, because every artifact is derived through it: the `config:` keys of the catalog.
  *
  * ```
- * config:catalog_version     "1"           of keys, values and layout; read before anything else
+ * config:catalog_version     "2"           of keys, values and layout; read before anything else
  * config:first_seq           "0"
  * config:entries_per_chunk   "10000"
  * config:chunks_per_window   "1000"
  * config:earliest_seq        "0"           lowest seq ever kept
  * config:domain_name         "ndjson"      1 to 64 of a-z 0-9 . _ -, starting with a letter
  * config:domain_version      "1"
+ * config:domain_options      "keys=/hash"  printable ASCII of at most 200 bytes, or "sha256:" and 64 hexadecimal digits
  * ```
  *
- * Numbers are decimal without leading zeros, 0 to 2^53 − 1. All keys are put in one synced batch on first start, and none is
- * ever changed. Part of the on-disk format: never change, add a version.
+ * Numbers are decimal without leading zeros, 0 to 2^53 − 1. All keys are put in one synced batch on first start. After it only
+ * `earliest_seq` may change, as the whole of a synced batch. A catalog keeps the version that it was made with:
+ *
+ * - version 1 has no `domain_options`, and is read as if they were "";
+ * - version 2 has them.
+ *
+ * Part of the on-disk format: never change, add a version.
  */
+import { createHash } from "node:crypto"
 import { Result } from "effect"
 import { fault, type Geometry } from "../Geometry.ts"
 
-/** The catalog version that is written; and the newest that is read. */
-export const catalogVersion = 1
+/** The catalog version that a first start writes; and the newest that is read. The oldest is 1. */
+export const catalogVersion = 2
 
 /** The domain that the artifacts are derived through. */
 export interface DomainPin {
   readonly name: string
   readonly version: number
+  /** Canonical text of everything else that artifacts are derived through, pinned as {@link optionsText} of it. Default "". */
+  readonly options?: string
 }
 
 export interface Pins {
@@ -41,7 +50,8 @@ export const pinNames = [
   "chunks_per_window",
   "earliest_seq",
   "domain_name",
-  "domain_version"
+  "domain_version",
+  "domain_options"
 ] as const
 
 export type PinName = (typeof pinNames)[number]
@@ -52,6 +62,21 @@ export interface PinFault {
   readonly expected: string
 }
 
+/** Longest text of options that is pinned as it is, in bytes. */
+export const maxOptionsSizeBytes = 200
+
+const optionsPattern = /^[\x20-\x7e]{0,200}$/
+const hashPrefix = "sha256:"
+
+/**
+ * What is pinned of a domain's options: the text itself when it is printable ASCII of at most {@link maxOptionsSizeBytes} and cannot
+ * be taken for a hash, else the SHA-256 of its UTF-8 bytes.
+ */
+export const optionsText = (options: string): string =>
+  optionsPattern.test(options) && !options.startsWith(hashPrefix)
+    ? options
+    : `${hashPrefix}${createHash("sha256").update(options, "utf8").digest("hex")}`
+
 const integerPattern = /^(?:0|[1-9]\d{0,15})$/
 const domainNamePattern = /^[a-z][a-z0-9._-]{0,63}$/
 
@@ -61,7 +86,7 @@ export const decodeInteger = (text: string): number => {
   return Number.isSafeInteger(value) ? value : Number.NaN
 }
 
-/** The texts of all pins. */
+/** The texts of all pins, of the version {@link catalogVersion}. Options are taken as they are: see {@link optionsText}. */
 export const encode = (pins: Pins): Readonly<Record<PinName, string>> => ({
   catalog_version: catalogVersion.toString(),
   first_seq: pins.geometry.firstSeq.toString(),
@@ -69,15 +94,21 @@ export const encode = (pins: Pins): Readonly<Record<PinName, string>> => ({
   chunks_per_window: pins.geometry.chunksPerWindow.toString(),
   earliest_seq: pins.earliestSeq.toString(),
   domain_name: pins.domain.name,
-  domain_version: pins.domain.version.toString()
+  domain_version: pins.domain.version.toString(),
+  domain_options: pins.domain.options ?? ""
 })
 
-/** The pins of their texts, of the version {@link catalogVersion}; or the first that is missing or wrong. */
+/** The pins that a catalog of the version has, in the order they are checked. */
+export const pinNamesOf = (version: number): ReadonlyArray<PinName> =>
+  version < 2 ? pinNames.filter((name) => name !== "domain_options") : pinNames
+
+/** The pins of their texts, of any version up to {@link catalogVersion}; or the first that is missing or wrong. */
 export const decode = (texts: ReadonlyMap<string, string>): Result.Result<Pins, PinFault> => {
-  for (const name of pinNames)
+  const names = pinNamesOf(decodeInteger(texts.get("catalog_version") ?? ""))
+  for (const name of names)
     if (!texts.has(name)) return Result.fail({ name, expected: "a value, as every catalog has" })
-  for (const name of pinNames)
-    if (name !== "domain_name" && Number.isNaN(decodeInteger(texts.get(name)!)))
+  for (const name of names)
+    if (name !== "domain_name" && name !== "domain_options" && Number.isNaN(decodeInteger(texts.get(name)!)))
       return Result.fail({ name, expected: "a decimal number of at most 2^53 - 1" })
   const number = (name: PinName): number => decodeInteger(texts.get(name)!)
   const pins: Pins = {
@@ -87,7 +118,11 @@ export const decode = (texts: ReadonlyMap<string, string>): Result.Result<Pins, 
       chunksPerWindow: number("chunks_per_window")
     },
     earliestSeq: number("earliest_seq"),
-    domain: { name: texts.get("domain_name")!, version: number("domain_version") }
+    domain: {
+      name: texts.get("domain_name")!,
+      version: number("domain_version"),
+      options: texts.get("domain_options") ?? ""
+    }
   }
   const invalid = pinFault(pins)
   return invalid === undefined ? Result.succeed(pins) : Result.fail(invalid)
@@ -103,6 +138,8 @@ export const pinFault = (pins: Pins): PinFault | undefined => {
     return { name: "domain_name", expected: "1 to 64 of a-z 0-9 . _ -, starting with a letter" }
   if (!Number.isSafeInteger(pins.domain.version) || pins.domain.version < 0)
     return { name: "domain_version", expected: "0 to 2^53 - 1" }
+  if (!optionsPattern.test(pins.domain.options ?? ""))
+    return { name: "domain_options", expected: `printable ASCII of at most ${maxOptionsSizeBytes} bytes` }
   return undefined
 }
 

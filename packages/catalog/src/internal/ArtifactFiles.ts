@@ -14,7 +14,7 @@ export const unlink = (disk: Disk, layout: Layout.Layout, key: ArtifactKey): Eff
 
 /**
  * Makes the names in the directories of the keys durable. A directory that is not there holds no name that could come
- * back: it is in this process's view of the disk, and nobody removes directories.
+ * back: it is in this process's view of the disk, and none is removed before its names are synced.
  */
 export const syncDirectories = (
   disk: Disk,

@@ -10,12 +10,14 @@
  * 6. `frozen` for all keys, and `pruning` for what they supersede, one synced batch: else what was acknowledged is not
  *    frozen; and in two batches a window has two frozen key indexes, or none, in between.
  *
- * The mark of step 1 is put even where it is there already: what is read may be a commit whose sync failed.
+ * The mark of step 1 is put even where it is there already: what is read may be a commit whose sync failed. From step 3 on the
+ * directories are held, so that no sweep takes an empty one away. A key whose files readers may still reach is refused before step 1.
  */
-import { Clock, Effect, Option, Stream } from "effect"
+import { Effect, Option, Result, Stream } from "effect"
 import type { WriteChunk, WriteIndex } from "../Catalog.ts"
 import {
   type ArtifactMissing,
+  CatalogBusy,
   type CatalogReadError,
   type CatalogWriteError,
   CoverageInvalid
@@ -35,39 +37,52 @@ import * as Geometry from "../Geometry.ts"
 import * as Layout from "../Layout.ts"
 import * as ArtifactFiles from "./ArtifactFiles.ts"
 import * as CatalogTable from "./CatalogTable.ts"
+import type { Demoted } from "./Pending.ts"
 import { commit, type Store } from "./Store.ts"
 
 /** The protocol for `keys`, of which `leftovers` may have files; `superseded` says in step 6 what to demote. */
-const freeze = Effect.fnUntraced(function* <A, E, R>(
+const freeze = Effect.fnUntraced(function* <A, E, R, E2>(
   store: Store,
   keys: ReadonlyArray<ArtifactKey>,
   leftovers: ReadonlyArray<ArtifactKey>,
   produce: Effect.Effect<A, E, R>,
-  superseded: Effect.Effect<ReadonlyArray<ArtifactKey>, CatalogReadError>
+  superseded: Effect.Effect<ReadonlyArray<Demoted>, E2>
 ) {
-  const { disk, layout } = store
+  const { disk, layout, pending } = store
+  pending.note(keys)
   yield* commit(store, (batch) => {
     for (const key of keys) CatalogTable.put(batch, key, "freezing")
   })
-  for (const key of keys) store.demotedAt.delete(encodeKey(key))
   for (const key of leftovers) yield* ArtifactFiles.unlink(disk, layout, key)
-  for (const key of keys)
-    yield* store.directories.ensure(Layout.directoryOf(layout, key), layout.roots[Layout.treeOf(key)])
-  const value = yield* produce
-  for (const key of keys) yield* ArtifactFiles.requireAll(disk, layout, key)
-  yield* ArtifactFiles.syncDirectories(disk, layout, keys)
-  const now = yield* Clock.currentTimeMillis
-  yield* store.database.exclusive(
-    Effect.gen(function* () {
-      const demoted = yield* superseded
-      yield* commit(store, (batch) => {
-        for (const key of keys) CatalogTable.put(batch, key, "frozen")
-        for (const key of demoted) CatalogTable.put(batch, key, "pruning")
+  const places = keys.map((key) => ({
+    directory: Layout.directoryOf(layout, key),
+    root: layout.roots[Layout.treeOf(key)]
+  }))
+  return yield* Effect.gen(function* () {
+    const value = yield* produce
+    for (const key of keys) yield* ArtifactFiles.requireAll(disk, layout, key)
+    yield* ArtifactFiles.syncDirectories(disk, layout, keys)
+    yield* store.database.exclusive(
+      Effect.gen(function* () {
+        const demoted = yield* superseded
+        const flip = commit(store, (batch) => {
+          for (const key of keys) CatalogTable.put(batch, key, "frozen")
+          for (const { key } of demoted) CatalogTable.put(batch, key, "pruning")
+        })
+        yield* pending.demoting(demoted, flip)
       })
-      for (const key of demoted) store.demotedAt.set(encodeKey(key), now)
-    })
-  )
-  return value
+    )
+    pending.forget(keys)
+    return value
+  }).pipe(store.directories.holding(places))
+})
+
+/** Fails when readers may reach what lies under one of the keys, all of which are `pruning`. */
+const refuseReached = Effect.fnUntraced(function* (store: Store, keys: ReadonlyArray<ArtifactKey>) {
+  if (keys.length === 0) return
+  const destroyableBefore = yield* store.destroyableBefore
+  const reached = keys.find((key) => store.pending.demotedAt(key) >= destroyableBefore)
+  if (reached !== undefined) return yield* new CatalogBusy({ key: encodeKey(reached), reason: "readers" })
 })
 
 /** See `Catalog.writeChunk`. */
@@ -83,13 +98,17 @@ export const writeChunk: <A, E, R>(
   return yield* Effect.gen(function* () {
     const wanted: Array<ChunkKey> = []
     const leftovers: Array<ChunkKey> = []
+    const demoted: Array<ChunkKey> = []
     for (const key of keys) {
       const state = yield* CatalogTable.artifactState(store.table, key)
       if (Option.isSome(state) && state.value === "frozen") continue
       wanted.push(key)
       if (Option.isSome(state)) leftovers.push(key)
+      if (Option.isSome(state) && state.value === "pruning") demoted.push(key)
     }
     if (wanted.length === 0) return Option.none<A>()
+    yield* refuseReached(store, demoted)
+    if (kinds.includes("keys")) store.runs.windows.add(Geometry.windowOf(store.table.geometry, chunk))
     const artifacts = wanted.map((key) => ({ key, files: Layout.filesOf(store.layout, key) }))
     return Option.some(
       yield* freeze(
@@ -103,36 +122,59 @@ export const writeChunk: <A, E, R>(
   }).pipe(store.claims.during(keys))
 })
 
+const runsOf = (
+  store: Store,
+  { from, to }: { readonly from: Geometry.ChunkId; readonly to: Geometry.ChunkId }
+): Stream.Stream<ChunkKey, CatalogReadError> =>
+  CatalogTable.scan(store.table, {
+    gte: toBytes(prefixes.chunk(from)),
+    lte: toBytes(encodeKey(chunkKey(to, "keys")))
+  }).pipe(
+    Stream.filterMap((entry) =>
+      entry._tag === "Artifact" && entry.key._tag === "Chunk" && entry.key.kind === "keys" && entry.state === "frozen"
+        ? Result.succeed(entry.key)
+        : Result.failVoid
+    )
+  )
+
 /** Index keys of the window in any state but `pruning`, and the window's key runs when the coverage is terminal. */
-const supersededBy = (store: Store, wanted: IndexKey): Effect.Effect<ReadonlyArray<ArtifactKey>, CatalogReadError> =>
+const supersededBy = (store: Store, wanted: IndexKey): Effect.Effect<ReadonlyArray<Demoted>, CatalogReadError> =>
   Effect.gen(function* () {
     const { table } = store
     const { geometry } = table
-    const superseded: Array<ArtifactKey> = yield* CatalogTable.indexes(table, prefixes.window(wanted.window)).pipe(
+    const superseded: Array<Demoted> = yield* CatalogTable.indexes(table, {
+      prefix: toBytes(prefixes.window(wanted.window))
+    }).pipe(
       Stream.filter(({ key, state }) => state !== "pruning" && (key.lo !== wanted.lo || key.hi !== wanted.hi)),
-      Stream.map(({ key }) => key),
       Stream.runCollect
     )
     if (wanted.hi !== Geometry.lastChunkOf(geometry, wanted.window)) return superseded
     const from = Geometry.firstChunkOf(geometry, wanted.window)
-    yield* CatalogTable.scan(table, {
-      gte: toBytes(prefixes.chunk(from)),
-      lte: toBytes(encodeKey(chunkKey(wanted.hi, "keys")))
-    }).pipe(
-      Stream.runForEach((entry) =>
-        Effect.sync(() => {
-          if (
-            entry._tag === "Artifact" &&
-            entry.key._tag === "Chunk" &&
-            entry.key.kind === "keys" &&
-            entry.state === "frozen"
-          )
-            superseded.push(entry.key)
-        })
-      )
-    )
-    return superseded
+    const runs = yield* Stream.runCollect(runsOf(store, { from, to: wanted.hi }))
+    return [...superseded, ...runs.map((key): Demoted => ({ key, state: "frozen" }))]
   })
+
+/**
+ * A coverage that ends before the frozen one leaves the chunks after it to their key runs: fails when one of them has none.
+ * Chunks before a coverage are the caller's to leave: they may be below the floor.
+ */
+const requireRunsAfter = Effect.fnUntraced(function* (
+  store: Store,
+  { window, lo, hi }: IndexKey,
+  frozen: Option.Option<IndexKey>
+) {
+  if (Option.isNone(frozen) || frozen.value.hi <= hi) return
+  const from = Geometry.ChunkId(hi + 1)
+  const to = frozen.value.hi
+  const runs = yield* Stream.runCount(runsOf(store, { from, to }))
+  if (runs < to - hi)
+    return yield* new CoverageInvalid({
+      window,
+      lo,
+      hi,
+      expected: `chunks to ${to}, as the frozen key index has them, or frozen key runs of chunks ${from} to ${to}`
+    })
+})
 
 /** See `Catalog.writeIndex`. */
 export const writeIndex: <A, E, R>(
@@ -149,15 +191,17 @@ export const writeIndex: <A, E, R>(
     return yield* Effect.gen(function* () {
       const frozen = yield* CatalogTable.coverage(store.table, window)
       if (Option.isSome(frozen) && frozen.value.lo <= lo && frozen.value.hi >= hi) return Option.none<A>()
+      yield* requireRunsAfter(store, key, frozen)
+      const state = yield* CatalogTable.artifactState(store.table, key)
+      yield* refuseReached(store, Option.contains(state, "pruning") ? [key] : [])
       const [file] = Layout.filesOf(store.layout, key)
-      const leftovers = Option.isSome(yield* CatalogTable.artifactState(store.table, key)) ? [key] : []
       return Option.some(
         yield* freeze(
           store,
           [key],
-          leftovers,
+          Option.isSome(state) ? [key] : [],
           Effect.suspend(() => produce(file!)),
-          supersededBy(store, key)
+          Effect.andThen(requireRunsAfter(store, key, frozen), supersededBy(store, key))
         )
       )
     }).pipe(store.claims.during([key]))

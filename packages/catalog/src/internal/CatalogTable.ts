@@ -108,13 +108,15 @@ export const hotState = (
     Option.flatMap(entry, (found) => (found._tag === "Hot" ? Option.some(found.state) : Option.none()))
   )
 
-/** Key indexes below a prefix, in key order or, when `reverse`, against it. */
-export const indexes = (
-  table: Table,
-  prefix: string,
-  reverse = false
-): Stream.Stream<{ readonly key: CatalogKey.IndexKey; readonly state: CatalogKey.ArtifactState }, CatalogReadError> =>
-  scan(table, { prefix: CatalogKey.toBytes(prefix), reverse }).pipe(
+/** A key index and its state. */
+export interface Index {
+  readonly key: CatalogKey.IndexKey
+  readonly state: CatalogKey.ArtifactState
+}
+
+/** Key indexes of a range, in key order or, when `reverse`, against it. */
+export const indexes = (table: Table, options: ScanOptions): Stream.Stream<Index, CatalogReadError> =>
+  scan(table, options).pipe(
     Stream.filterMap((entry) =>
       entry._tag === "Artifact" && entry.key._tag === "Index"
         ? Result.succeed({ key: entry.key, state: entry.state })
@@ -122,26 +124,32 @@ export const indexes = (
     )
   )
 
+/** Frozen key indexes of a range. Two of one window, which follow one another in either direction, are `CatalogCorrupt`. */
+export const coverages = (table: Table, options: ScanOptions): Stream.Stream<CatalogKey.IndexKey, CatalogReadError> =>
+  indexes(table, options).pipe(
+    Stream.filter(({ state }) => state === "frozen"),
+    Stream.mapAccumEffect(
+      (): CatalogKey.IndexKey | undefined => undefined,
+      (former, { key, state }) =>
+        former?.window === key.window
+          ? Effect.fail(
+              new CatalogCorrupt({
+                path: table.path,
+                key: CatalogKey.encodeKey(key),
+                value: state,
+                detail: `${CatalogKey.encodeKey(former)} of the same window is frozen, too`
+              })
+            )
+          : Effect.succeed([key, [key]] as const)
+    )
+  )
+
 /** The frozen key index of a window. */
-export const coverage: (
+export const coverage = (
   table: Table,
   window: Geometry.WindowId
-) => Effect.Effect<Option.Option<CatalogKey.IndexKey>, CatalogReadError> = Effect.fnUntraced(function* (table, window) {
-  const found = yield* indexes(table, CatalogKey.prefixes.window(window)).pipe(
-    Stream.filter((index) => index.state === "frozen"),
-    Stream.take(2),
-    Stream.runCollect
-  )
-  const [first, second] = found
-  if (second !== undefined)
-    return yield* new CatalogCorrupt({
-      path: table.path,
-      key: CatalogKey.encodeKey(second.key),
-      value: second.state,
-      detail: `${CatalogKey.encodeKey(first!.key)} of the same window is frozen, too`
-    })
-  return Option.map(Option.fromNullishOr(first), (index) => index.key)
-})
+): Effect.Effect<Option.Option<CatalogKey.IndexKey>, CatalogReadError> =>
+  coverages(table, { prefix: CatalogKey.toBytes(CatalogKey.prefixes.window(window)) }).pipe(Stream.runLast)
 
 /** Puts a state into a batch. */
 export const put = (

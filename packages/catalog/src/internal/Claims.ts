@@ -31,7 +31,9 @@ export const make = (): Claims => {
   const acquire = (keys: ReadonlyArray<StorageKey>): Effect.Effect<ReadonlyArray<string>, CatalogBusy> =>
     Effect.suspend(() => {
       const busy = keys.find((key) => held.has(nameOf(key)))
-      return busy === undefined ? Effect.succeed(take(keys)) : Effect.fail(new CatalogBusy({ key: encodeKey(busy) }))
+      return busy === undefined
+        ? Effect.succeed(take(keys))
+        : Effect.fail(new CatalogBusy({ key: encodeKey(busy), reason: "work" }))
     })
 
   const release = (names: ReadonlyArray<string>): Effect.Effect<void> =>

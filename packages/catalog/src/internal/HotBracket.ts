@@ -29,12 +29,14 @@ const openReady = (store: Store, chunk: ChunkId, { keyspaces }: OpenHot) => {
 const create = Effect.fnUntraced(function* (store: Store, chunk: ChunkId, { keyspaces, seed }: OpenHot) {
   const path = Layout.hotPath(store.layout, chunk)
   const key = hotKey(chunk)
+  store.pending.note([key])
   yield* commit(store, (batch) => CatalogTable.put(batch, key, "transient"))
   yield* store.hotEngine.destroy(path)
   yield* store.directories.ensure(store.layout.roots.hot, store.layout.roots.hot)
   const database = yield* store.hotEngine.open({ path, keyspaces, mode: "create" })
   if (seed !== undefined) yield* database.write(seed, { durability: "synced" })
   yield* commit(store, (batch) => CatalogTable.put(batch, key, "ready"))
+  store.pending.forget([key])
   return database
 })
 

@@ -3,6 +3,9 @@
  *
  * First start: the database is made (durable on return); nothing may lie in the trees; all pins are put in one synced batch.
  * Until that batch is durable nothing else is written, so a database without pins is fresh.
+ *
+ * Later starts: the pins are read and compared; a sample of the frozen files is looked for; another earliest seq is pinned, last, in
+ * a synced batch of its own. What it makes superfluous or missing is derived from keys, so a crash after it loses nothing.
  */
 
 import type { Database, EngineReadError, EngineWriteError } from "@icecore/engine"
@@ -31,6 +34,7 @@ import * as Paths from "./Paths.ts"
 export interface Opened {
   readonly pins: Pins.Pins
   readonly fresh: boolean
+  readonly previousEarliestSeq: Option.Option<number>
 }
 
 /** Every `config:` row as text. */
@@ -86,8 +90,8 @@ const decodePins: (
   }
   const version = Pins.decodeInteger(texts.get("catalog_version") ?? "")
   if (version > Pins.catalogVersion) return yield* new CatalogTooNew({ path, version, supported: Pins.catalogVersion })
-  if (version !== Pins.catalogVersion) return yield* damaged("catalog_version", `expected is ${Pins.catalogVersion}`)
-  const names: ReadonlyArray<string> = Pins.pinNames
+  if (!(version >= 1)) return yield* damaged("catalog_version", `expected is 1 to ${Pins.catalogVersion}`)
+  const names: ReadonlyArray<string> = Pins.pinNamesOf(version)
   for (const name of texts.keys()) if (!names.includes(name)) return yield* damaged(name, "no such pin is known")
   const pins = Pins.decode(texts)
   return Result.isSuccess(pins)
@@ -117,9 +121,21 @@ const findData: (disk: Disk, layout: Layout) => Effect.Effect<Option.Option<stri
   }
 )
 
+const putPins = (database: Database, texts: Readonly<Record<string, string>>): Effect.Effect<void, EngineWriteError> =>
+  Effect.uninterruptible(
+    database.write((batch) => {
+      for (const [name, text] of Object.entries(texts))
+        batch.put(
+          CatalogKey.keyspace,
+          CatalogKey.toBytes(`${CatalogKey.configPrefix}${name}`),
+          CatalogKey.toBytes(text)
+        )
+    })
+  )
+
 /**
  * Samples the ends of what is frozen: a tree that is not mounted, or was removed, shows there. Only the ends, because a start
- * must not take longer with every chunk.
+ * must not take longer with every chunk. What retention demoted is not frozen any more, however far its removal came.
  */
 const refuseMissing: (
   disk: Disk,
@@ -136,7 +152,10 @@ const refuseMissing: (
           .artifacts({ from: chunk, to: chunk, state: "frozen" })
           .pipe(Stream.runForEach(({ key }) => ArtifactFiles.requireAll(disk, layout, key)))
       }
-      const index = yield* CatalogTable.indexes(table, CatalogKey.prefixes.indexes, reverse).pipe(
+      const index = yield* CatalogTable.indexes(table, {
+        prefix: CatalogKey.toBytes(CatalogKey.prefixes.indexes),
+        reverse
+      }).pipe(
         Stream.filter(({ state }) => state === "frozen"),
         Stream.runHead
       )
@@ -172,8 +191,9 @@ export const open: <E, R>(
   | ArtifactMissing,
   R
 > = Effect.fnUntraced(function* <E, R>(database: Database, disk: Disk, options: CatalogOptions<E, R>) {
-  const { layout, domain, earliestSeq } = options
+  const { layout, earliestSeq } = options
   const { path } = database
+  const domain: Pins.DomainPin = { ...options.domain, options: Pins.optionsText(options.domain.options ?? "") }
   const texts = yield* readConfig(database)
   if (texts.size === 0) {
     const first = yield* database.scan(CatalogKey.keyspace, { limit: 1 }).pipe(Stream.runHead)
@@ -189,30 +209,25 @@ export const open: <E, R>(
           : yield* earliestSeq.onFirstStart
     const pins: Pins.Pins = { geometry, earliestSeq: earliest, domain }
     yield* invalid(pins)
-    yield* Effect.uninterruptible(
-      database.write((batch) => {
-        for (const [name, text] of Object.entries(Pins.encode(pins)))
-          batch.put(
-            CatalogKey.keyspace,
-            CatalogKey.toBytes(`${CatalogKey.configPrefix}${name}`),
-            CatalogKey.toBytes(text)
-          )
-      })
-    )
-    return { pins, fresh: true }
+    yield* putPins(database, Pins.encode(pins))
+    return { pins, fresh: true, previousEarliestSeq: Option.none() }
   }
-  const pins = yield* decodePins(path, texts)
+  const pinned = yield* decodePins(path, texts)
   yield* refuseUnknownKeys(database)
-  const configured: Pins.Pins = {
-    geometry: { ...pins.geometry, ...options.geometry },
-    earliestSeq: typeof earliestSeq === "number" ? earliestSeq : pins.earliestSeq,
+  const pins: Pins.Pins = {
+    geometry: { ...pinned.geometry, ...options.geometry },
+    earliestSeq: typeof earliestSeq === "number" ? earliestSeq : pinned.earliestSeq,
     domain
   }
-  const pinnedTexts = Pins.encode(pins)
-  const configuredTexts = Pins.encode(configured)
+  const pinnedTexts = Pins.encode(pinned)
+  const configuredTexts = Pins.encode(pins)
   for (const pin of Pins.pinNames)
-    if (pinnedTexts[pin] !== configuredTexts[pin])
+    if (pin !== "earliest_seq" && pinnedTexts[pin] !== configuredTexts[pin])
       return yield* new CatalogPinMismatch({ path, pin, pinned: pinnedTexts[pin], configured: configuredTexts[pin] })
-  yield* refuseMissing(disk, layout, { path, geometry: pins.geometry, reader: database })
-  return { pins, fresh: false }
+  yield* invalid(pins)
+  if (options.checkFiles !== false)
+    yield* refuseMissing(disk, layout, { path, geometry: pins.geometry, reader: database })
+  if (pins.earliestSeq === pinned.earliestSeq) return { pins, fresh: false, previousEarliestSeq: Option.none() }
+  yield* putPins(database, { earliest_seq: configuredTexts.earliest_seq })
+  return { pins, fresh: false, previousEarliestSeq: Option.some(pinned.earliestSeq) }
 })

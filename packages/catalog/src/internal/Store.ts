@@ -3,10 +3,12 @@
 import type { Database, Engine, EngineWriteError, WriteBatch } from "@icecore/engine"
 import type { Disk } from "@icecore/packfile"
 import { Effect } from "effect"
+import type { WindowId } from "../Geometry.ts"
 import type { Layout } from "../Layout.ts"
 import type { Table } from "./CatalogTable.ts"
 import type { Claims } from "./Claims.ts"
 import type { DurableDirectories } from "./DurableDirectories.ts"
+import type { Pending } from "./Pending.ts"
 
 export interface Store {
   readonly disk: Disk
@@ -16,8 +18,19 @@ export interface Store {
   readonly table: Table
   readonly claims: Claims
   readonly directories: DurableDirectories
-  /** When this process demoted an artifact that is not removed yet, by its key's text, in milliseconds of the clock. */
-  readonly demotedAt: Map<string, number>
+  /** What this process left unsettled. */
+  readonly pending: Pending
+  /** See `CatalogOptions.destroyableBefore`. */
+  readonly destroyableBefore: Effect.Effect<number>
+  readonly runs: RunWindows
+}
+
+/** Where key runs may lie that a finished index has made useless. */
+export interface RunWindows {
+  /** Windows of which this process froze runs, or found them so. */
+  readonly windows: Set<WindowId>
+  /** Whether the windows of before this process were looked at. */
+  isComplete: boolean
 }
 
 /** One synced batch, the barrier of every step. It is not interrupted, so that who is told "interrupted" knows it ended. */

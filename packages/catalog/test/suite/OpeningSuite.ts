@@ -24,9 +24,9 @@ export const openSuite = (it: Vitest.MethodsNonLive<Store>): void => {
     ["first_seq", { geometry: { ...geometry, firstSeq: 0 } }, "2", "0"],
     ["entries_per_chunk", { geometry: { ...geometry, entriesPerChunk: 11 } }, "10", "11"],
     ["chunks_per_window", { geometry: { ...geometry, chunksPerWindow: 5 } }, "4", "5"],
-    ["earliest_seq", { earliestSeq: 3 }, "2", "3"],
     ["domain_name", { domain: { ...domain, name: "other" } }, "test", "other"],
-    ["domain_version", { domain: { ...domain, version: 2 } }, "1", "2"]
+    ["domain_version", { domain: { ...domain, version: 2 } }, "1", "2"],
+    ["domain_options", { domain: { ...domain, options: "keys=/hash" } }, "nothing", "keys=/hash"]
   ]
   for (const [pin, change, pinned, configured] of changes)
     it.effect(`Catalog.make refuses a start that differs in ${pin}`, () =>
@@ -80,7 +80,7 @@ export const openSuite = (it: Vitest.MethodsNonLive<Store>): void => {
     Effect.gen(function* () {
       const layout = yield* temporaryLayout
       yield* Effect.scoped(open(layout))
-      yield* tamper(layout, { "config:catalog_version": "2", "config:new_pin": "x", "archive:1": "y" })
+      yield* tamper(layout, { "config:catalog_version": "3", "config:new_pin": "x", "archive:1": "y" })
       const error = yield* Effect.flip(Effect.scoped(open(layout)))
       assert.strictEqual(error._tag, "CatalogTooNew")
     })

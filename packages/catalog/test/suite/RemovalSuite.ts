@@ -1,13 +1,25 @@
 import { assert, type Vitest } from "@effect/vitest"
 import { Disk } from "@icecore/packfile"
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
-import type * as Catalog from "../../src/Catalog.ts"
+import * as Catalog from "../../src/Catalog.ts"
 import { chunkKey } from "../../src/format/CatalogKey.ts"
 import { ChunkId } from "../../src/Geometry.ts"
 import * as Layout from "../../src/Layout.ts"
 import * as StorageLock from "../../src/StorageLock.ts"
-import { audit, chunk, exists, open, type Store, tamper, temporaryLayout, writeFiles, writeWanted } from "../Harness.ts"
+import {
+  audit,
+  chunk,
+  domain,
+  exists,
+  geometry,
+  open,
+  type Store,
+  tamper,
+  temporaryLayout,
+  writeFiles,
+  writeWanted
+} from "../Harness.ts"
 
 /** Demotion, sweep and audit. */
 export const removalSuite = (it: Vitest.MethodsNonLive<Store>): void => {
@@ -32,26 +44,34 @@ export const removalSuite = (it: Vitest.MethodsNonLive<Store>): void => {
     })
   )
 
-  it.effect("Catalog.sweep leaves what was demoted within the grace period", () =>
+  it.effect("Catalog.sweep leaves what readers may reach, and nothing that was demoted before this start", () =>
     Effect.gen(function* () {
       const layout = yield* temporaryLayout
+      const start = Catalog.make({
+        layout,
+        geometry,
+        domain,
+        destroyableBefore: Effect.map(Clock.currentTimeMillis, (now) => now - 60_000)
+      })
       yield* Effect.scoped(
         Effect.gen(function* () {
-          const catalog = yield* open(layout)
+          const catalog = yield* start
           yield* catalog.writeChunk({ chunk, kinds: ["entries", "keys"], produce: writeWanted })
           yield* catalog.demote([key])
           yield* TestClock.adjust("1 minute")
           yield* catalog.demote([chunkKey(chunk, "keys")])
-          const sweep = catalog.sweep({ graceMillis: 60_000 })
-          assert.deepStrictEqual(yield* sweep, { artifactCount: 1, hotCount: 0, deferredCount: 1 })
+          yield* TestClock.adjust("1 millis")
+          for (const known of [true, false]) {
+            const artifactCount = known ? 1 : 0
+            assert.deepStrictEqual(yield* catalog.sweep({ known }), { artifactCount, hotCount: 0, deferredCount: 1 })
+          }
           assert.isTrue(yield* exists(Layout.keyRunPath(layout, chunk)))
-          yield* TestClock.adjust("59 seconds")
-          assert.deepStrictEqual(yield* sweep, { artifactCount: 0, hotCount: 0, deferredCount: 1 })
+          yield* TestClock.adjust("59999 millis")
+          assert.deepStrictEqual(yield* catalog.sweep(), { artifactCount: 0, hotCount: 0, deferredCount: 1 })
         })
       )
-      const catalog = yield* open(layout)
-      const report = yield* catalog.sweep({ graceMillis: 60_000 })
-      assert.deepStrictEqual(report, { artifactCount: 1, hotCount: 0, deferredCount: 0 })
+      const catalog = yield* start
+      assert.deepStrictEqual(yield* catalog.sweep(), { artifactCount: 1, hotCount: 0, deferredCount: 0 })
     })
   )
 
