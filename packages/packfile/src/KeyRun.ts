@@ -1,4 +1,5 @@
 /** The sorted keys of one chunk: what the key index of a window is merged from, and searched itself until there is one. */
+import { Crc32c } from "@icecore/codec"
 import { Effect, type Scope, type Stream } from "effect"
 import type { Disk, DiskError } from "./Disk.ts"
 import type { KeyRunCorrupt } from "./KeyError.ts"
@@ -53,6 +54,13 @@ export interface KeyRun {
 export const builder = (): RunBuilder => {
   throw new Error("unbuilt")
 }
+
+/** What a whole file holds that {@link RunBuilder.finish} gave. */
+export const summarize = (bytes: Uint8Array): RunSummary => ({
+  keyCount: Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true)),
+  checksum: Crc32c.checksum(bytes),
+  sizeBytes: bytes.length
+})
 
 /** Creates the file, writes `bytes` and syncs it. The directory is the caller's to sync. */
 export const write: (path: string, bytes: Uint8Array) => Effect.Effect<RunSummary, DiskError, Disk> = () =>
