@@ -215,6 +215,40 @@ export interface ChunkCounts {
   readonly hot: number
 }
 
+/** A stage of the lifecycle: `freeze`, `roll`, `discard`, `prune` or `sweep`. */
+export interface StageStatus extends ActivityStatus {
+  readonly name: string
+}
+
+/** What is kept of the log. */
+export interface RetentionStatus {
+  /** Complete chunks that are kept; 0: all. */
+  readonly chunks: number
+  /** Lowest seq that is ever kept. */
+  readonly earliestSeq: number
+  /** Lowest seq that retention asks for now. What is served begins above it while older entries are not to be had. */
+  readonly wantedFloor: number
+  /** Why history begins above {@link RetentionStatus.wantedFloor}; none when it does not. */
+  readonly problem: Option.Option<string>
+}
+
+/** How far keys are indexed. */
+export interface KeysStatus {
+  /** Windows that have a key index. */
+  readonly indexCount: number
+  /** Complete chunks that a key index covers. */
+  readonly indexedChunkCount: number
+  /** Frozen chunks that no index covers yet: their key runs are searched one by one. */
+  readonly uncoveredRunCount: number
+}
+
+/** What this process has built, counted when it is done. */
+export interface BuildCounts {
+  /** Chunks whose files were written, by freezes and backfills. */
+  readonly chunks: number
+  readonly indexes: number
+}
+
 export interface SourceStatus {
   readonly name: string
   /** The highest seq the source has; none while it has nothing or does not know. */
@@ -232,7 +266,13 @@ export interface HistoryStatus {
   /** None while no source feeds the log. */
   readonly source: Option.Option<SourceStatus>
   readonly ingestion: ActivityStatus
+  /** Of the lifecycle as a whole; see {@link HistoryStatus.stages} for its parts. */
   readonly freezing: ActivityStatus
+  readonly stages: ReadonlyArray<StageStatus>
+  readonly retention: RetentionStatus
+  /** None when the domain has no keys. */
+  readonly keys: Option.Option<KeysStatus>
+  readonly builds: BuildCounts
   readonly geometry: Geometry.Geometry
   readonly domain: { readonly name: string; readonly version: number }
   readonly engines: { readonly hot: string; readonly catalog: string }

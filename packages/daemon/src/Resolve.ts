@@ -119,35 +119,33 @@ export const plan = (request: ResolveRequest, facts: Facts): Plan => {
  * The facts of a request. Costs the keys of the chunks asked about and a look at each of their windows, and of a window
  * that needs an index the keys of all of its chunks.
  */
-export const read: (
-  snapshot: CatalogSnapshot,
-  request: ResolveRequest
-) => Effect.Effect<Facts, CatalogReadError> = Effect.fnUntraced(function* (snapshot, request) {
-  const { geometry } = request
-  let from = Geometry.ChunkId(Math.max(request.from, request.floorChunk, 0))
-  let to = Geometry.ChunkId(Math.min(request.to, request.lastComplete))
-  const coverages = new Map<number, { readonly lo: number; readonly hi: number }>()
-  const entries: Array<ChunkSpan> = []
-  const keys: Array<ChunkSpan> = []
-  if (from > to) return { entries, keys, coverages }
-  if (request.hasKeys) {
-    const lastWindow = Geometry.windowOf(geometry, to)
-    for (let window = Geometry.windowOf(geometry, from); window <= lastWindow; window++) {
-      const id = Geometry.WindowId(window)
-      const coverage = yield* snapshot.coverage(id)
-      if (Option.isSome(coverage)) coverages.set(window, coverage.value)
-      const wanted = request.indexes ? wantedCoverage(request, id) : Option.none<IndexBuild>()
-      if (Option.isNone(wanted) || (Option.isSome(coverage) && covers(coverage.value, wanted.value))) continue
-      from = Geometry.ChunkId(Math.min(from, wanted.value.lo))
-      to = Geometry.ChunkId(Math.max(to, wanted.value.hi))
+export const read: (snapshot: CatalogSnapshot, request: ResolveRequest) => Effect.Effect<Facts, CatalogReadError> =
+  Effect.fnUntraced(function* (snapshot, request) {
+    const { geometry } = request
+    let from = Geometry.ChunkId(Math.max(request.from, request.floorChunk, 0))
+    let to = Geometry.ChunkId(Math.min(request.to, request.lastComplete))
+    const coverages = new Map<number, { readonly lo: number; readonly hi: number }>()
+    const entries: Array<ChunkSpan> = []
+    const keys: Array<ChunkSpan> = []
+    if (from > to) return { entries, keys, coverages }
+    if (request.hasKeys) {
+      const lastWindow = Geometry.windowOf(geometry, to)
+      for (let window = Geometry.windowOf(geometry, from); window <= lastWindow; window++) {
+        const id = Geometry.WindowId(window)
+        const coverage = yield* snapshot.coverage(id)
+        if (Option.isSome(coverage)) coverages.set(window, coverage.value)
+        const wanted = request.indexes ? wantedCoverage(request, id) : Option.none<IndexBuild>()
+        if (Option.isNone(wanted) || (Option.isSome(coverage) && covers(coverage.value, wanted.value))) continue
+        from = Geometry.ChunkId(Math.min(from, wanted.value.lo))
+        to = Geometry.ChunkId(Math.max(to, wanted.value.hi))
+      }
     }
-  }
-  yield* Stream.runForEachArray(snapshot.artifacts({ from, to, state: "frozen" }), (artifacts) =>
-    Effect.sync(() => {
-      for (const { key } of artifacts)
-        if (key.kind === "entries") ChunkSpans.add(entries, key.chunk)
-        else if (key.kind === "keys") ChunkSpans.add(keys, key.chunk)
-    })
-  )
-  return { entries, keys, coverages }
-})
+    yield* Stream.runForEachArray(snapshot.artifacts({ from, to, state: "frozen" }), (artifacts) =>
+      Effect.sync(() => {
+        for (const { key } of artifacts)
+          if (key.kind === "entries") ChunkSpans.add(entries, key.chunk)
+          else if (key.kind === "keys") ChunkSpans.add(keys, key.chunk)
+      })
+    )
+    return { entries, keys, coverages }
+  })

@@ -170,6 +170,8 @@ export interface Source {
   readonly name: string
   /** Whether {@link Source.entries} ends at the last entry there is. Otherwise it waits there for more. */
   readonly isBounded: boolean
+  /** Whether {@link Source.entries} may be asked again, and gives the same again. Standard input can be read only once. */
+  readonly isRepeatable: boolean
   /** Highest seq known to be available. None when there is no entry, or when it takes reading the input to know. */
   readonly tip: Effect.Effect<Option.Option<number>, SourceError>
   /**

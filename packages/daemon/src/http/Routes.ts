@@ -136,6 +136,10 @@ export const statusBody = (status: HistoryStatus): unknown => ({
   source: Option.getOrNull(Option.map(status.source, ({ name, tip }) => ({ name, tip: Option.getOrNull(tip) }))),
   ingestion: { state: status.ingestion.state, problem: Option.getOrNull(status.ingestion.problem) },
   freezing: { state: status.freezing.state, problem: Option.getOrNull(status.freezing.problem) },
+  stages: status.stages.map(({ name, state, problem }) => ({ name, state, problem: Option.getOrNull(problem) })),
+  retention: { ...status.retention, problem: Option.getOrNull(status.retention.problem) },
+  keys: Option.getOrNull(status.keys),
+  builds: status.builds,
   geometry: status.geometry,
   domain: status.domain,
   engines: status.engines,
@@ -146,11 +150,17 @@ const status: Effect.Effect<Response, never, History> = recover(
   Effect.gen(function* () {
     const history = yield* History
     const current = yield* history.status
-    const hide = (activity: HistoryStatus["ingestion"]): HistoryStatus["ingestion"] => ({
-      ...activity,
-      problem: Option.map(activity.problem, () => "see the log")
+    const hide = <A extends { readonly problem: Option.Option<string> }>(part: A): A => ({
+      ...part,
+      problem: Option.map(part.problem, () => "see the log")
     })
-    const shown = { ...current, ingestion: hide(current.ingestion), freezing: hide(current.freezing) }
+    const shown: HistoryStatus = {
+      ...current,
+      ingestion: hide(current.ingestion),
+      freezing: hide(current.freezing),
+      stages: current.stages.map(hide),
+      retention: hide(current.retention)
+    }
     return HttpServerResponse.jsonUnsafe(statusBody(shown), { headers: { "cache-control": "no-store" } })
   })
 )

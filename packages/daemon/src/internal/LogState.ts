@@ -63,6 +63,10 @@ export const advance = (
   PubSub.publishUnsafe(state.changes, served(state))
 }
 
+/** The last chunk that has all its entries; −1 when none has. */
+export const lastComplete = (state: LogState): Geometry.ChunkId =>
+  Geometry.lastCompleteChunkAt(state.geometry, state.nextSeq - 1)
+
 /** Whether the live chunk has all its entries, so that the next one must be opened before the log goes on. */
 export const isLiveComplete = (state: LogState): boolean =>
   state.nextSeq > Geometry.lastSeqOf(state.geometry, state.liveChunk)

@@ -98,6 +98,7 @@ export const make = (options: DemoSourceOptions = {}): Source => {
   return {
     name: "demo",
     isBounded: options.count !== undefined,
+    isRepeatable: true,
     tip: Effect.sync(() => {
       const highest = (options.count === undefined ? known : end) - 1
       return highest < firstSeq ? Option.none() : Option.some(highest)

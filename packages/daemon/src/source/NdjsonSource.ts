@@ -101,6 +101,7 @@ export const make: (options: NdjsonSourceOptions) => Effect.Effect<Source, never
     return {
       name: "ndjson",
       isBounded: path === "-" || !follow,
+      isRepeatable: path !== "-",
       tip: Effect.sync(() => highest),
       entries: (wanted) =>
         Stream.unwrap(Effect.map(files, (each) => LineStream.make(each, { path, firstSeq, onSeq }, wanted))),
