@@ -2,13 +2,23 @@
  * The frozen form of one chunk: a packfile whose item `n` is entry `firstSeq + n` of the chunk, byte for byte.
  *
  * Records are zstd frames of 128 entries, or of fewer where entries are so large that a record would go over
- * {@link maxRecordSizeBytes}; the content hash is always there. The trailer's `format` is {@link entriesFormat}. The app data is the first
- * seq, so that a file that came under the name of another chunk is not taken for it, and the checksums of the records as they
- * are stored ({@link import("./internal/RecordChecksums.ts")}):
+ * {@link maxRecordSizeBytes}; the content hash is always there. The trailer's `format` says what the app data holds: the first
+ * seq, so that a file that came under the name of another chunk is not taken for it; what is known of the chunk's key run, whose own
+ * format has no checksum; and the checksums of the records as they are stored ({@link import("./internal/RecordChecksums.ts")}).
+ * All little-endian. Format 1, of a domain without keys:
  *
  * ```
- * u64 first seq │ u32 CRC32C of the first seq │ u32 checksum of record 0 │ u32 checksum of record 1 │ …        little-endian
+ * u64 first seq │ u32 CRC32C of the 8 bytes before │ u32 checksum of record 0 │ u32 checksum of record 1 │ …
  * ```
+ *
+ * Format 2, of a domain with keys:
+ *
+ * ```
+ * u64 first seq │ u32 keys in the run │ u32 CRC32C of the run's file │ u32 CRC32C of the 16 bytes before │ u32 checksum of record 0 │ …
+ * ```
+ *
+ * Example: first seq 258, a run of 3 keys whose file has checksum `e3069283` begins `02 01 00 00 00 00 00 00 03 00 00 00 83 92 06 e3`
+ * in format 2; the 4 bytes behind are `91 9f 89 02`.
  *
  * Part of the on-disk format: never change, add a format number.
  */
@@ -16,6 +26,8 @@ import { Crc32c, Zstd } from "@icecore/codec"
 import {
   ByteSource,
   type Disk,
+  type DiskError,
+  type KeyRun,
   PackCorrupt,
   type PackOpenError,
   type PackReadError,
@@ -30,23 +42,32 @@ import type { Entry, RangeOrder } from "./Entry.ts"
 import * as RecordChecksums from "./internal/RecordChecksums.ts"
 import * as RecordSizer from "./kernel/RecordSizer.ts"
 
-/** The trailer's `format` of a pack of entries: records encoded with zstd, items unchanged. */
+/** The trailer's `format` of a pack of entries that have no keys. */
 export const entriesFormat = 1
 
-const firstSeqSizeBytes = 8
+/** The trailer's `format` of a pack of entries that may have keys. */
+export const keyedEntriesFormat = 2
 
-const headSizeBytes = firstSeqSizeBytes + 4
+/** Bytes before the checksum of the head. */
+const coveredSizeBytes: Readonly<Record<number, number>> = { [entriesFormat]: 8, [keyedEntriesFormat]: 16 }
+
+const checksumSizeBytes = 4
 
 /** What the app data of a pack of entries says. */
 export interface EntriesAppData {
   /** Exact, whatever it is. */
   readonly firstSeq: bigint
+  /** What the chunk's key run must be; none when the domain has no keys. */
+  readonly run: Option.Option<KeyRun.ExpectedRun>
   readonly recordChecksums: Uint8Array
 }
 
-/** Bytes of the app data of a pack of entries with so many records. */
-export const appDataSizeBytesOf = (recordCount: number): number =>
-  headSizeBytes + RecordChecksums.sizeBytesOf(recordCount)
+/** Bytes of the app data of a pack of so many records; none when no pack of entries has the format. */
+export const appDataSizeBytesOf = (format: number, recordCount: number): Option.Option<number> =>
+  Option.map(
+    Option.fromUndefinedOr(coveredSizeBytes[format]),
+    (sizeBytes) => sizeBytes + checksumSizeBytes + RecordChecksums.sizeBytesOf(recordCount)
+  )
 
 /** Reads app data that has as many bytes as {@link appDataSizeBytesOf} says. */
 export const decodeAppData = (
@@ -54,11 +75,19 @@ export const decodeAppData = (
   { appData, record, recordCount, trailer }: PackReader.PackReader
 ): Effect.Effect<EntriesAppData, PackCorrupt> => {
   const view = new DataView(appData.buffer, appData.byteOffset, appData.byteLength)
-  const actual = Crc32c.checksum(appData.subarray(0, firstSeqSizeBytes))
-  const expected = view.getUint32(firstSeqSizeBytes, true)
+  const checksumAt = coveredSizeBytes[trailer.format]!
+  const actual = Crc32c.checksum(appData.subarray(0, checksumAt))
+  const expected = view.getUint32(checksumAt, true)
   if (actual === expected)
-    return Effect.succeed({ firstSeq: view.getBigUint64(0, true), recordChecksums: appData.subarray(headSizeBytes) })
-  const detail = `that of the first seq is 0x${actual.toString(16)}, expected 0x${expected.toString(16)}`
+    return Effect.succeed({
+      firstSeq: view.getBigUint64(0, true),
+      run:
+        trailer.format === keyedEntriesFormat
+          ? Option.some({ keyCount: view.getUint32(8, true), checksum: view.getUint32(12, true) })
+          : Option.none(),
+      recordChecksums: appData.subarray(checksumAt + checksumSizeBytes)
+    })
+  const detail = `that of the app data's head is 0x${actual.toString(16)}, expected 0x${expected.toString(16)}`
   const recordsEnd = Option.match(record(recordCount - 1), {
     onNone: () => 0,
     onSome: (last) => last.offsetBytes + last.sizeBytes
@@ -67,12 +96,21 @@ export const decodeAppData = (
   return Effect.fail(new PackCorrupt({ path, part: "checksum", detail, offsetBytes }))
 }
 
-const encodeAppData = (firstSeq: number, recordChecksums: Uint8Array): Uint8Array => {
-  const appData = new Uint8Array(headSizeBytes + recordChecksums.length)
+const encodeAppData = (
+  firstSeq: number,
+  run: KeyRun.ExpectedRun | undefined,
+  recordChecksums: Uint8Array
+): Uint8Array => {
+  const checksumAt = coveredSizeBytes[run === undefined ? entriesFormat : keyedEntriesFormat]!
+  const appData = new Uint8Array(checksumAt + checksumSizeBytes + recordChecksums.length)
   const view = new DataView(appData.buffer)
   view.setBigUint64(0, BigInt(firstSeq), true)
-  view.setUint32(firstSeqSizeBytes, Crc32c.checksum(appData.subarray(0, firstSeqSizeBytes)), true)
-  appData.set(recordChecksums, headSizeBytes)
+  if (run !== undefined) {
+    view.setUint32(8, run.keyCount, true)
+    view.setUint32(12, run.checksum, true)
+  }
+  view.setUint32(checksumAt, Crc32c.checksum(appData.subarray(0, checksumAt)), true)
+  appData.set(recordChecksums, checksumAt + checksumSizeBytes)
   return appData
 }
 
@@ -96,6 +134,8 @@ export class FrozenChunkWrong extends Data.Error<{
 export interface EntriesPack {
   /** First seq of the chunk, inclusive. */
   readonly firstSeq: number
+  /** What the chunk's key run must be; none when the domain has no keys. */
+  readonly run: Option.Option<KeyRun.ExpectedRun>
   readonly reader: PackReader.PackReader
 }
 
@@ -141,16 +181,18 @@ const openWith = Effect.fnUntraced(function* (
 ): Effect.fn.Return<EntriesPack, PackOpenError | FrozenChunkWrong> {
   const reader = yield* PackReader.open(source, { encoding })
   const wrong = (detail: string) => Effect.fail(new FrozenChunkWrong({ path, chunk, detail }))
-  if (reader.trailer.format !== entriesFormat)
-    return yield* wrong(`its format is ${reader.trailer.format}, expected ${entriesFormat}`)
+  const { format } = reader.trailer
+  const appDataSizeBytes = appDataSizeBytesOf(format, reader.recordCount)
+  if (Option.isNone(appDataSizeBytes))
+    return yield* wrong(`its format is ${format}, expected ${entriesFormat} or ${keyedEntriesFormat}`)
   if (reader.itemCount !== entryCount) return yield* wrong(`it has ${reader.itemCount} items, expected ${entryCount}`)
   if (Option.isNone(reader.contentHash)) return yield* wrong("it has no content hash")
-  const appDataSizeBytes = appDataSizeBytesOf(reader.recordCount)
-  if (reader.appData.length !== appDataSizeBytes)
-    return yield* wrong(`it has ${reader.appData.length} bytes of app data, expected ${appDataSizeBytes}`)
-  const found = (yield* decodeAppData(path, reader)).firstSeq
-  if (found !== BigInt(firstSeq)) return yield* wrong(`its first entry is ${found}, expected ${firstSeq}`)
-  return { firstSeq, reader }
+  if (reader.appData.length !== appDataSizeBytes.value)
+    return yield* wrong(`it has ${reader.appData.length} bytes of app data, expected ${appDataSizeBytes.value}`)
+  const found = yield* decodeAppData(path, reader)
+  if (found.firstSeq !== BigInt(firstSeq))
+    return yield* wrong(`its first entry is ${found.firstSeq}, expected ${firstSeq}`)
+  return { firstSeq, run: found.run, reader }
 })
 
 /** The bytes of one entry of the chunk. */
@@ -225,6 +267,8 @@ export const survey = <E, R>(entries: Stream.Stream<ReadonlyArray<Entry>, E, R>)
 export interface WriteEntriesPack<E, R> extends OpenEntriesPack {
   readonly itemsPerRecord: number
   readonly entries: Stream.Stream<ReadonlyArray<Entry>, E, R>
+  /** What the key run of these entries is, asked for behind the last of them. Without it they have no keys. */
+  readonly run?: Effect.Effect<KeyRun.ExpectedRun, DiskError, Disk>
 }
 
 export type WriteEntriesPackError = PackWriteError | PackOpenError | PackVerifyError | FrozenChunkWrong
@@ -239,17 +283,18 @@ export const write: <E, R>(
   options: WriteEntriesPack<E, R>
 ) {
   const { encoding, recordChecksums } = RecordChecksums.collecting(RecordEncoding.zstd(yield* Zstd))
-  const { path, firstSeq, itemsPerRecord, entries } = options
+  const { path, firstSeq, itemsPerRecord, entries, run } = options
   yield* Effect.scoped(
     Effect.gen(function* () {
       const writer = yield* PackWriter.make(path, {
         itemsPerRecord,
         encoding,
-        format: entriesFormat,
+        format: run === undefined ? entriesFormat : keyedEntriesFormat,
         contentHash: true
       })
       yield* Stream.runForEach(entries, (batch) => writer.appendAll(batch.map(({ bytes }) => bytes)))
-      yield* writer.finish(() => encodeAppData(firstSeq, recordChecksums()))
+      const summary = run === undefined ? undefined : yield* run
+      yield* writer.finish(() => encodeAppData(firstSeq, summary, recordChecksums()))
     })
   )
   yield* Effect.scoped(Effect.flatMap(openToVerify(options), ({ reader }) => reader.verify()))

@@ -11,7 +11,7 @@ import {
   RecordEncoding
 } from "@icecore/packfile"
 import { Effect, Option, type Scope } from "effect"
-import { appDataSizeBytesOf, decodeAppData, entriesFormat } from "../EntriesPack.ts"
+import { appDataSizeBytesOf, decodeAppData } from "../EntriesPack.ts"
 import * as RecordChecksums from "../internal/RecordChecksums.ts"
 
 /** First four bytes of a zstd frame (RFC 8878, section 3.1.1), little-endian. */
@@ -31,7 +31,7 @@ export const open: (path: string) => Effect.Effect<OpenedPack, PackOpenError | D
     const plain = yield* PackReader.open(source)
     const zstd = RecordEncoding.zstd(yield* Zstd)
     const { appData, recordCount, trailer } = plain
-    if (trailer.format === entriesFormat && appData.length === appDataSizeBytesOf(recordCount)) {
+    if (Option.contains(appDataSizeBytesOf(trailer.format, recordCount), appData.length)) {
       const { recordChecksums } = yield* decodeAppData(path, plain)
       const encoding = RecordChecksums.checking(zstd, recordChecksums)
       return { reader: yield* PackReader.open(source, { encoding }), encoding: "zstd" }
