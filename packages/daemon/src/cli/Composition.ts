@@ -25,12 +25,14 @@ const engineLayer = (name: Config["engine"]["hot"]): Layer.Layer<Engine, never, 
     )
   )
 
+const domainLayer = ({ domain }: Config): Layer.Layer<Domain> => NdjsonDomain.layerWith(domain)
+
 /** The log's own options of an open store. */
 export const storeOptions = (config: Config, mode: "readWrite" | "readOnly"): Store.StoreOptions => {
-  const { dataDir, catalogDir, hotDir, entriesDir } = config.storage
+  const { dataDir, catalogDir, hotDir, entriesDir, eventsDir, keysDir } = config.storage
   return {
     dataDir,
-    roots: Record.getSomes({ catalog: catalogDir, hot: hotDir, entries: entriesDir }),
+    roots: Record.getSomes({ catalog: catalogDir, hot: hotDir, entries: entriesDir, events: eventsDir, keys: keysDir }),
     geometry: Record.getSomes(config.geometry),
     entriesPerCommit: config.ingest.batch,
     maxUnfrozenChunks: config.ingest.maxUnfrozen,
@@ -44,7 +46,7 @@ export const storeLayer = (
   mode: "readWrite" | "readOnly"
 ): Layer.Layer<Store.Store | History | Domain | Disk, Store.StoreOpenError> => {
   const hotEngine = HotEngine.layer.pipe(Layer.provide(engineLayer(config.engine.hot)))
-  const services = Layer.mergeAll(engineLayer(config.engine.catalog), hotEngine, ZstdLive.layer, NdjsonDomain.layer)
+  const services = Layer.mergeAll(engineLayer(config.engine.catalog), hotEngine, ZstdLive.layer, domainLayer(config))
   return Store.layer(storeOptions(config, mode)).pipe(Layer.provideMerge(services), Layer.provideMerge(LiveDisk.layer))
 }
 

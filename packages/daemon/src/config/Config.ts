@@ -3,6 +3,7 @@
  * and the help text. {@link load} combines them: flags beat the file, the file beats the defaults.
  */
 import { Effect, Option, Predicate } from "effect"
+import * as NdjsonDomain from "../domain/NdjsonDomain.ts"
 import { type ConfigError, ConfigInvalidValue, type ConfigPlace, ConfigUnknownKey } from "./ConfigError.ts"
 import type { ConfigDocument } from "./ConfigFile.ts"
 import * as Kind from "./ConfigKind.ts"
@@ -13,6 +14,8 @@ export interface Config {
     readonly catalogDir: Option.Option<string>
     readonly hotDir: Option.Option<string>
     readonly entriesDir: Option.Option<string>
+    readonly eventsDir: Option.Option<string>
+    readonly keysDir: Option.Option<string>
   }
   readonly engine: {
     readonly hot: "sqlite" | "lmdb"
@@ -25,6 +28,10 @@ export interface Config {
   }
   readonly domain: {
     readonly name: "ndjson"
+    /** JSON pointers. */
+    readonly keys: ReadonlyArray<string>
+    readonly keyFormat: "hex" | "text"
+    readonly duplicates: "error" | "first" | "last"
   }
   readonly source: {
     readonly kind: "ndjson" | "demo"
@@ -38,6 +45,24 @@ export interface Config {
     readonly batch: number
     readonly maxUnfrozen: number
   }
+  readonly retention: {
+    /** 0: all. */
+    readonly chunks: number
+    /** None: what is pinned. */
+    readonly earliest: Option.Option<Kind.Earliest>
+    readonly grace: number
+  }
+  readonly backfill: {
+    readonly workers: number
+    readonly maxRetries: number
+  }
+  readonly workers: {
+    /** None: as many as suit the machine. */
+    readonly count: Option.Option<number>
+  }
+  readonly keys: {
+    readonly cache: number
+  }
   readonly serve: {
     readonly address: Kind.ListenAddress
     readonly token: Option.Option<string>
@@ -50,6 +75,8 @@ export interface Config {
     readonly maxResponse: number
     readonly maxRows: number
     readonly deadline: number
+    readonly maxViews: number
+    readonly maxViewAge: number
   }
   readonly logging: {
     readonly level: "debug" | "info" | "warn" | "error"
@@ -75,12 +102,17 @@ const directory = Kind.optional(Kind.text("a directory"))
 const engine = Kind.oneOf(["sqlite", "lmdb"])
 const gibibyte = 2 ** 30
 
+/** JSON pointers that name keys, at most. */
+const maxKeyPointers = 16
+
 const settings: Settings = {
   storage: {
     dataDir: setting(Kind.text("a directory"), "./data", "Directory of the store"),
     catalogDir: setting(directory, Option.none(), "Directory of the catalog instead of data_dir/catalog"),
     hotDir: setting(directory, Option.none(), "Directory of the hot databases instead of data_dir/hot"),
-    entriesDir: setting(directory, Option.none(), "Directory of the frozen entries instead of data_dir/entries")
+    entriesDir: setting(directory, Option.none(), "Directory of the frozen entries instead of data_dir/entries"),
+    eventsDir: setting(directory, Option.none(), "Directory of the frozen events instead of data_dir/events"),
+    keysDir: setting(directory, Option.none(), "Directory of the key runs and key indexes instead of data_dir/keys")
   },
   engine: {
     hot: setting(engine, "sqlite", "Engine of the hot databases; a store keeps the one it was made with"),
@@ -104,7 +136,26 @@ const settings: Settings = {
     )
   },
   domain: {
-    name: setting(Kind.oneOf(["ndjson"]), "ndjson", "What an entry is (pinned at first start)")
+    name: setting(Kind.oneOf(["ndjson"]), "ndjson", "What an entry is (pinned at first start)"),
+    keys: setting(
+      Kind.list({
+        expected: `up to ${maxKeyPointers} JSON pointers, such as ["/hash", "/parts/0/id"]`,
+        maxLength: maxKeyPointers,
+        accepts: NdjsonDomain.isPointer
+      }),
+      [],
+      "JSON pointers of the keys that entries are found by (pinned at first start); as a flag, with commas between them"
+    ),
+    keyFormat: setting(
+      Kind.oneOf(["hex", "text"]),
+      "hex",
+      "Whether 64 hex digits are the key, or the key is the SHA-256 of text (pinned at first start)"
+    ),
+    duplicates: setting(
+      Kind.oneOf(["error", "first", "last"]),
+      "error",
+      "When two entries have one key: refuse the later one, or find the first or the last (pinned at first start)"
+    )
   },
   source: {
     kind: setting(Kind.oneOf(["ndjson", "demo"]), "ndjson", "Where entries come from"),
@@ -130,6 +181,33 @@ const settings: Settings = {
       "Complete chunks that may wait to be frozen before ingestion waits for them"
     )
   },
+  retention: {
+    chunks: setting(Kind.integer(0, 100_000_000), 0, "Complete chunks to keep; 0 keeps all"),
+    earliest: setting(
+      Kind.optional(Kind.earliest),
+      Option.none(),
+      "First entry to keep: the log's first, the newest at first start, or a seq; pinned, then changed by setting another"
+    ),
+    grace: setting(
+      Kind.durationMillis(1_000, 3_600_000),
+      30_000,
+      "How long files that nothing needs any more are left to those who read them; more than serve.deadline"
+    )
+  },
+  backfill: {
+    workers: setting(Kind.integer(1, 64), 2, "Chunks that are made at once"),
+    maxRetries: setting(Kind.integer(0, 100), 3, "How often a chunk that failed is tried again")
+  },
+  workers: {
+    count: setting(
+      Kind.optional(Kind.integer(0, 64)),
+      Option.none(),
+      "Threads that compress, hash and sort; 0 does it beside everything else; one or two unless set"
+    )
+  },
+  keys: {
+    cache: setting(Kind.byteSize(0, 64 * gibibyte), 64 * 2 ** 20, "Most memory that key indexes are held in")
+  },
   serve: {
     address: setting(Kind.listenAddress, { host: "127.0.0.1", port: 7420 }, "Where HTTP listens"),
     token: setting(Kind.optional(Kind.text("a token")), Option.none(), "Bearer token that every request must carry"),
@@ -145,7 +223,13 @@ const settings: Settings = {
     maxHeaders: setting(Kind.byteSize(1_024, 2 ** 20), 16 * 2 ** 10, "Largest request head"),
     maxResponse: setting(Kind.byteSize(1_024, gibibyte), 8 * 2 ** 20, "Largest page of entries"),
     maxRows: setting(Kind.integer(1, 100_000), 1_000, "Entries in a page"),
-    deadline: setting(Kind.durationMillis(1, 3_600_000), 10_000, "Longest a request may take")
+    deadline: setting(Kind.durationMillis(1, 3_600_000), 10_000, "Longest a request may take"),
+    maxViews: setting(Kind.integer(1, 800), 256, "Reads at once that each see one state of the store"),
+    maxViewAge: setting(
+      Kind.durationMillis(1_000, 86_400_000),
+      300_000,
+      "Longest that one read may go on; more than serve.deadline"
+    )
   },
   logging: {
     level: setting(Kind.oneOf(["debug", "info", "warn", "error"]), "info", "Least severe message to log"),
@@ -202,34 +286,51 @@ export interface LoadOptions {
 
 /**
  * Combines file, flags and defaults. Every value is checked, also one in the file that a flag overrides. Fails with the
- * first {@link ConfigUnknownKey} or {@link ConfigInvalidValue}, in the order of the file.
+ * first {@link ConfigUnknownKey} or {@link ConfigInvalidValue}, in the order of the file; then what must fit together is checked.
  */
 export const load: (options: LoadOptions) => Effect.Effect<Config, ConfigError> = Effect.fnUntraced(function* ({
   document,
   flags = {}
 }: LoadOptions) {
   const values = new Map<string, unknown>()
+  const places = new Map<string, () => ConfigPlace>()
   for (const [key, value] of document === undefined ? [] : flatten(document.table)) {
     const place = (): ConfigPlace => ({ kind: "file", path: document!.path, line: document!.lineOf(key) })
-    values.set(key.join("."), yield* check(key.join("."), place, (leaf) => leaf.setting.kind.parse(value), value))
+    const name = key.join(".")
+    values.set(name, yield* check(name, place, (leaf) => leaf.setting.kind.parse(value), value))
+    places.set(name, place)
   }
   for (const [key, value] of Object.entries(flags)) {
-    values.set(
-      key,
-      yield* check(
-        key,
-        () => ({ kind: "flag" }),
-        (leaf) => leaf.setting.kind.parseText(value),
-        value
-      )
-    )
+    const place = (): ConfigPlace => ({ kind: "flag" })
+    values.set(key, yield* check(key, place, (leaf) => leaf.setting.kind.parseText(value), value))
+    places.set(key, place)
   }
   const config: Record<string, Record<string, unknown>> = {}
   for (const { section, field, key, setting } of leaves) {
     config[section] = { ...config[section], [field]: values.has(key) ? values.get(key) : setting.default }
   }
-  return config as unknown as Config
+  const loaded = config as unknown as Config
+  for (const { longer, shorter } of orderedDurations) {
+    const [long, short] = [leafByKey.get(longer)!, leafByKey.get(shorter)!]
+    const [longMillis, shortMillis] = [Number(valueOf(loaded, long)), Number(valueOf(loaded, short))]
+    if (longMillis > shortMillis) continue
+    // One of the two was set, because the defaults fit. The error is about that one.
+    const [wrong, other, relation] = places.has(longer) ? [long, short, "more"] : [short, long, "less"]
+    return yield* new ConfigInvalidValue({
+      place: places.get(wrong.key)!(),
+      key: wrong.key,
+      expected: `${relation} than ${other.key}, which is ${other.setting.kind.format(valueOf(loaded, other))}`,
+      actual: wrong.setting.kind.format(valueOf(loaded, wrong))
+    })
+  }
+  return loaded
 })
+
+/** What is in work must be over before its files may go. */
+const orderedDurations = [
+  { longer: "retention.grace", shorter: "serve.deadline" },
+  { longer: "serve.max_view_age", shorter: "serve.deadline" }
+] as const
 
 const check = (
   key: string,

@@ -112,3 +112,43 @@ export const optional = <A>(kind: ConfigKind<A>): ConfigKind<Option.Option<A>> =
   parseText: (value) => Option.map(kind.parseText(value), Option.some),
   format: Option.match({ onNone: () => "", onSome: kind.format })
 })
+
+/** Several texts, such as `["/hash", "/id"]`. On the command line such a list, or the texts with commas between them. */
+export const list = (options: {
+  readonly expected: string
+  readonly maxLength: number
+  readonly accepts: (text: string) => boolean
+}): ConfigKind<ReadonlyArray<string>> => {
+  const parse = Option.liftPredicate(
+    (value: unknown): value is ReadonlyArray<string> =>
+      Array.isArray(value) &&
+      value.length <= options.maxLength &&
+      value.every((item) => isText(item) && options.accepts(item))
+  )
+  return {
+    expected: options.expected,
+    parse,
+    parseText: (value) =>
+      value.startsWith("[") ? Option.flatMap(parseJson(value), parse) : parse(value === "" ? [] : value.split(",")),
+    format: (value) => `[${value.map((item) => JSON.stringify(item)).join(", ")}]`
+  }
+}
+
+const parseJson: (text: string) => Option.Option<unknown> = Option.liftThrowable((text: string): unknown =>
+  JSON.parse(text)
+)
+
+/** Where the kept history begins: at the log's first entry, at the newest one at first start, or at a seq. */
+export type Earliest = "genesis" | "now" | number
+
+/** `"genesis"`, `"now"` or a seq. */
+export const earliest: ConfigKind<Earliest> = {
+  expected: '"genesis", "now" or a sequence number',
+  parse: (value) => (isText(value) ? words.parse(value) : seq.parse(value)),
+  parseText: (text) => Option.orElse<Earliest, Earliest>(words.parseText(text), () => seq.parseText(text)),
+  format: (value) => (typeof value === "number" ? seq.format(value) : words.format(value))
+}
+
+const words = oneOf(["genesis", "now"])
+
+const seq = integer(0, Number.MAX_SAFE_INTEGER)
