@@ -152,6 +152,16 @@ export interface Catalog {
   readonly fresh: boolean
   /** The earliest seq that was pinned before this start changed it; none when it did not. */
   readonly previousEarliestSeq: Option.Option<number>
+  /**
+   * History is promised whole from this seq on: a chunk that is missing above it is lost, one below it may never have been there.
+   * A mark that its keeper moves with {@link Catalog.setBeginSeq}; on first start the earliest seq.
+   */
+  readonly beginSeq: () => number
+  /**
+   * Moves the mark, durably: up before anything below it is demoted, down when what lies below has been filled in. Calls must not
+   * overlap.
+   */
+  readonly setBeginSeq: (seq: number) => Effect.Effect<void, EngineWriteError>
   /** A view of this moment, for the scope. */
   readonly snapshot: Effect.Effect<CatalogSnapshot.CatalogSnapshot, CatalogReadError, Scope.Scope>
   /** Freezes kinds of a chunk, all or none. None when all were frozen already and `produce` did not run. */
@@ -211,7 +221,8 @@ export const make: <E = never, R = never>(
   const directories = DurableDirectories.make(disk)
   for (const directory of [layout.dataDir, Paths.parentOf(path)]) yield* directories.ensure(directory, directory)
   const database = yield* engine.open({ path, keyspaces: [keyspace], mode: "create" })
-  const { pins, fresh, previousEarliestSeq } = yield* Opening.open(database, disk, options)
+  const { pins, fresh, previousEarliestSeq, ...opened } = yield* Opening.open(database, disk, options)
+  let { beginSeq } = opened
   const store: Store = {
     disk,
     hotEngine,
@@ -230,6 +241,12 @@ export const make: <E = never, R = never>(
     pins,
     fresh,
     previousEarliestSeq,
+    beginSeq: () => beginSeq,
+    setBeginSeq: Effect.fn("Catalog.setBeginSeq")((seq) =>
+      Effect.map(Opening.putBegin(database, seq), () => {
+        beginSeq = seq
+      })
+    ),
     snapshot: Effect.map(database.snapshot, (reader) => CatalogSnapshot.make({ ...store.table, reader })),
     writeChunk: Effect.fn("Catalog.writeChunk")((chunk) => ArtifactWrite.writeChunk(store, chunk)),
     writeIndex: Effect.fn("Catalog.writeIndex")((index) => ArtifactWrite.writeIndex(store, index)),

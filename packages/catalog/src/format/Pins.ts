@@ -13,7 +13,14 @@
  * ```
  *
  * Numbers are decimal without leading zeros, 0 to 2^53 − 1. All keys are put in one synced batch on first start. After it only
- * `earliest_seq` may change, as the whole of a synced batch. A catalog keeps the version that it was made with:
+ * `earliest_seq` may change, as the whole of a synced batch.
+ *
+ * ```
+ * config:begin_seq           "120000"      history is promised whole from here on; absent: from earliest_seq on
+ * ```
+ *
+ * is no pin but a mark that moves: up before anything below it is demoted, down when history that begins earlier has been filled in.
+ * It is absent until it first differs. A catalog keeps the version that it was made with:
  *
  * - version 1 has no `domain_options`, and is read as if they were "";
  * - version 2 has them.
@@ -53,6 +60,9 @@ export const pinNames = [
   "domain_version",
   "domain_options"
 ] as const
+
+/** Name of the mark where history begins. */
+export const beginName = "begin_seq"
 
 export type PinName = (typeof pinNames)[number]
 

@@ -35,6 +35,7 @@ export interface Opened {
   readonly pins: Pins.Pins
   readonly fresh: boolean
   readonly previousEarliestSeq: Option.Option<number>
+  readonly beginSeq: number
 }
 
 /** Every `config:` row as text. */
@@ -92,7 +93,11 @@ const decodePins: (
   if (version > Pins.catalogVersion) return yield* new CatalogTooNew({ path, version, supported: Pins.catalogVersion })
   if (!(version >= 1)) return yield* damaged("catalog_version", `expected is 1 to ${Pins.catalogVersion}`)
   const names: ReadonlyArray<string> = Pins.pinNamesOf(version)
-  for (const name of texts.keys()) if (!names.includes(name)) return yield* damaged(name, "no such pin is known")
+  for (const name of texts.keys())
+    if (!names.includes(name) && name !== Pins.beginName) return yield* damaged(name, "no such pin is known")
+  const begin = texts.get(Pins.beginName)
+  if (begin !== undefined && Number.isNaN(Pins.decodeInteger(begin)))
+    return yield* damaged(Pins.beginName, "expected is a decimal number of at most 2^53 - 1")
   const pins = Pins.decode(texts)
   return Result.isSuccess(pins)
     ? pins.success
@@ -132,6 +137,10 @@ const putPins = (database: Database, texts: Readonly<Record<string, string>>): E
         )
     })
   )
+
+/** Puts the mark where history begins, synced. */
+export const putBegin = (database: Database, seq: number): Effect.Effect<void, EngineWriteError> =>
+  putPins(database, { [Pins.beginName]: seq.toString() })
 
 /**
  * Samples the ends of what is frozen: a tree that is not mounted, or was removed, shows there. Only the ends, because a start
@@ -210,7 +219,7 @@ export const open: <E, R>(
     const pins: Pins.Pins = { geometry, earliestSeq: earliest, domain }
     yield* invalid(pins)
     yield* putPins(database, Pins.encode(pins))
-    return { pins, fresh: true, previousEarliestSeq: Option.none() }
+    return { pins, fresh: true, previousEarliestSeq: Option.none(), beginSeq: earliest }
   }
   const pinned = yield* decodePins(path, texts)
   yield* refuseUnknownKeys(database)
@@ -227,7 +236,10 @@ export const open: <E, R>(
   yield* invalid(pins)
   if (options.checkFiles !== false)
     yield* refuseMissing(disk, layout, { path, geometry: pins.geometry, reader: database })
-  if (pins.earliestSeq === pinned.earliestSeq) return { pins, fresh: false, previousEarliestSeq: Option.none() }
-  yield* putPins(database, { earliest_seq: configuredTexts.earliest_seq })
-  return { pins, fresh: false, previousEarliestSeq: Option.some(pinned.earliestSeq) }
+  const beginText = texts.get(Pins.beginName) ?? pinnedTexts.earliest_seq
+  const beginSeq = Pins.decodeInteger(beginText)
+  if (pins.earliestSeq === pinned.earliestSeq)
+    return { pins, fresh: false, previousEarliestSeq: Option.none(), beginSeq }
+  yield* putPins(database, { earliest_seq: configuredTexts.earliest_seq, [Pins.beginName]: beginText })
+  return { pins, fresh: false, previousEarliestSeq: Option.some(pinned.earliestSeq), beginSeq }
 })

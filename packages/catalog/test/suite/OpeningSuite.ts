@@ -55,6 +55,24 @@ export const openSuite = (it: Vitest.MethodsNonLive<Store>): void => {
       })
   )
 
+  it.effect("Catalog.setBeginSeq keeps where history begins, which another earliest seq does not move", () =>
+    Effect.gen(function* () {
+      const layout = yield* temporaryLayout
+      const start = (earliestSeq: number) => Effect.scoped(Catalog.make({ layout, geometry, domain, earliestSeq }))
+      assert.strictEqual((yield* start(30)).beginSeq(), 30)
+      assert.strictEqual((yield* start(12)).beginSeq(), 30)
+      assert.strictEqual((yield* start(12)).beginSeq(), 30)
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const catalog = yield* Catalog.make({ layout, geometry, domain })
+          yield* catalog.setBeginSeq(52)
+          assert.strictEqual(catalog.beginSeq(), 52)
+        })
+      )
+      assert.strictEqual((yield* start(12)).beginSeq(), 52)
+    })
+  )
+
   it.effect("Catalog.make asks for the earliest seq on the first start only", () =>
     Effect.gen(function* () {
       const layout = yield* temporaryLayout
