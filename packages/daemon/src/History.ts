@@ -140,6 +140,38 @@ export class EntryRefused extends Data.Error<{ readonly seq: number; readonly re
   }
 }
 
+/** An earlier entry has one of the entry's keys, and the domain allows no duplicates. */
+export class DuplicateKey extends Data.Error<{
+  /** In hex. */
+  readonly key: string
+  readonly firstSeq: number
+  /** The seq that the entry would have got. */
+  readonly secondSeq: number
+}> {
+  readonly _tag = "DuplicateKey"
+  override readonly name = "DuplicateKey"
+  override get message(): string {
+    return `Cannot append entry ${this.secondSeq}: entry ${this.firstSeq} has its key ${this.key}`
+  }
+}
+
+/** Another key of an entry begins with the same 16 bytes, which look-ups do not tell apart. Refused whatever the policy. */
+export class KeyCollision extends Data.Error<{
+  /** In hex, as the other one. */
+  readonly key: string
+  readonly otherKey: string
+  /** The entry with the other key; the same one when it has both. */
+  readonly firstSeq: number
+  /** The seq that the entry would have got. */
+  readonly secondSeq: number
+}> {
+  readonly _tag = "KeyCollision"
+  override readonly name = "KeyCollision"
+  override get message(): string {
+    return `Cannot append entry ${this.secondSeq}: its key ${this.key} begins as key ${this.otherKey} of entry ${this.firstSeq}`
+  }
+}
+
 /** No more chunks can be named, or no more entries be numbered exactly. Nothing was appended. */
 export class LogFull extends Data.Error<{ readonly seq: number; readonly limit: number }> {
   readonly _tag = "LogFull"
@@ -171,11 +203,13 @@ export type HistoryReadError =
 export type HistoryAppendError =
   | EntryTooLarge
   | EntryRefused
+  | DuplicateKey
+  | KeyCollision
   | AppendRefused
   | AppendConflict
   | LogFull
   | StoreReadOnly
-  | StorageError
+  | HistoryReadError
 
 export interface RangeOptions {
   /** First seq of the range, inclusive, in either order. Default: the floor. */
@@ -283,8 +317,9 @@ export interface HistoryStatus {
 export interface History {
   /**
    * Appends entries at the end, in order, each of at most 16 MiB, and returns when all are durable (with none, at once: `lastSeq` is then
-   * one below `firstSeq`). Batches that fit into
+   * one below `firstSeq`). When one of them is refused, none is appended. Batches that fit into
    * one commit are atomic; a longer list is committed in pieces, in order. The buffers may be reused on completion.
+   * Where the domain has keys each is looked up in the whole history first, which can fail as any read does.
    */
   readonly append: (
     entries: ReadonlyArray<Uint8Array>,

@@ -1,19 +1,25 @@
 /**
  * The hot form of one chunk: an engine database that takes new entries and answers for them.
  *
- * A commit is one atomic synced batch of consecutive entries, with the position of the source behind the last of them: all of
- * it is there or nothing. How far the chunk goes is read from the data and stored nowhere else.
+ * A commit is one atomic synced batch of consecutive entries, with their keys and the position of the source behind the last of
+ * them: all of it is there or nothing. How far the chunk goes is read from the data and stored nowhere else.
  */
 import { Geometry } from "@icecore/catalog"
 import type { Database, EngineReadError, EngineWriteError } from "@icecore/engine"
 import { Data, Effect, Option, Stream } from "effect"
+import type { DuplicatePolicy } from "./Domain.ts"
 import type { Entry, RangeOrder } from "./Entry.ts"
 import {
+  decodeKeyedSeq,
   decodePosition,
   decodeSeq,
+  encodeKeyedSeq,
   encodePosition,
   encodeSeq,
   entriesKeyspace,
+  type KeyedSeq,
+  keyPrefixOf,
+  keysKeyspace,
   positionKey,
   type SourcePosition,
   sourceKeyspace
@@ -42,6 +48,10 @@ export type HotReadError = EngineReadError | HotChunkDamaged
 export interface HotCommit {
   readonly firstSeq: number
   readonly entries: ReadonlyArray<Uint8Array>
+  /** The keys of each entry, in their order. Without it they have none. */
+  readonly keys?: ReadonlyArray<ReadonlyArray<Uint8Array>>
+  /** Which entry a key finds that several have. Default `error`: no two have one, and nobody asks. */
+  readonly duplicates?: DuplicatePolicy
   /** Token of the source behind the last entry. Without it the position stays where it was. */
   readonly token?: Uint8Array
 }
@@ -87,26 +97,125 @@ export const position = (hot: HotChunk): Effect.Effect<Option.Option<SourcePosit
   })
 
 /** Commits entries, which must be the next ones of this chunk. Durable on return. */
-export const commit = (hot: HotChunk, { firstSeq, entries, token }: HotCommit): Effect.Effect<void, EngineWriteError> =>
-  hot.database.write((batch) => {
-    for (let index = 0; index < entries.length; index++)
-      batch.put(entriesKeyspace, encodeSeq(firstSeq + index), entries[index]!)
-    if (token !== undefined)
-      batch.put(sourceKeyspace, positionKey, encodePosition({ seq: firstSeq + entries.length - 1, token }))
+export const commit = (
+  hot: HotChunk,
+  { firstSeq, entries, keys = [], duplicates, token }: HotCommit
+): Effect.Effect<void, EngineWriteError> => {
+  const write = (isKept: (prefix: Uint8Array) => boolean) =>
+    hot.database.write((batch) => {
+      for (let index = 0; index < entries.length; index++)
+        batch.put(entriesKeyspace, encodeSeq(firstSeq + index), entries[index]!)
+      for (let step = 0; step < keys.length; step++) {
+        // Later puts win, so the entry that is to be found comes last.
+        const index = duplicates === "first" ? keys.length - 1 - step : step
+        for (const key of keys[index]!) {
+          const prefix = keyPrefixOf(key)
+          if (!isKept(prefix)) batch.put(keysKeyspace, prefix, encodeKeyedSeq(key, firstSeq + index))
+        }
+      }
+      if (token !== undefined)
+        batch.put(sourceKeyspace, positionKey, encodePosition({ seq: firstSeq + entries.length - 1, token }))
+    })
+  if (duplicates !== "first") return write(() => false)
+  const prefixes = keys.flatMap((ofEntry) => ofEntry.map(keyPrefixOf))
+  return Effect.flatMap(hot.database.getMany(keysKeyspace, prefixes), (found) => {
+    const kept = new Set(prefixes.filter((_, index) => Option.isSome(found[index]!)).map(textOf))
+    return write((prefix) => kept.has(textOf(prefix)))
   })
+}
+
+/** Each byte as one character: the cheapest text that tells prefixes apart. */
+const textOf = (prefix: Uint8Array): string => String.fromCharCode(...prefix)
+
+export interface RollBack {
+  /** The last entry that stays. */
+  readonly seq: number
+  readonly position: Option.Option<SourcePosition>
+  /** The keys of an entry as they were committed. Without it entries have none. */
+  readonly keysOf?: (entry: Uint8Array) => ReadonlyArray<Uint8Array>
+}
 
 /**
- * Removes every entry behind `seq` and puts the position back, durably. For the entries of a commit that failed: they were
- * never acknowledged.
+ * Removes every entry behind `seq` with its keys and puts the position back, durably, in one batch. For the entries of a commit
+ * that failed: they were never acknowledged.
+ *
+ * A key of theirs may have taken the place of one that stays: then the last entry that stays and has it gets it back. Where there
+ * is such a key, every entry of the chunk that stays is read, down to the last that has one.
  */
-export const rollBack = (
+export const rollBack: (hot: HotChunk, options: RollBack) => Effect.Effect<void, EngineWriteError | HotReadError> =
+  Effect.fnUntraced(function* (hot: HotChunk, { seq, position, keysOf }: RollBack) {
+    const removed = keysOf === undefined ? [] : yield* keyRowsBehind(hot, seq, keysOf)
+    const restored = removed.length === 0 ? [] : yield* formerRows(hot, seq, keysOf!, removed)
+    yield* hot.database.write((batch) => {
+      batch.deleteRange(entriesKeyspace, { gt: encodeSeq(seq) })
+      for (const prefix of removed) batch.delete(keysKeyspace, prefix)
+      for (const row of restored) batch.put(keysKeyspace, keyPrefixOf(row.key), encodeKeyedSeq(row.key, row.seq))
+      if (Option.isSome(position)) batch.put(sourceKeyspace, positionKey, encodePosition(position.value))
+      else batch.delete(sourceKeyspace, positionKey)
+    })
+  })
+
+type KeysOf = NonNullable<RollBack["keysOf"]>
+
+/** The prefixes that find an entry behind `seq`. */
+const keyRowsBehind: (
   hot: HotChunk,
-  options: { readonly seq: number; readonly position: Option.Option<SourcePosition> }
-): Effect.Effect<void, EngineWriteError> =>
-  hot.database.write((batch) => {
-    batch.deleteRange(entriesKeyspace, { gt: encodeSeq(options.seq) })
-    if (Option.isSome(options.position)) batch.put(sourceKeyspace, positionKey, encodePosition(options.position.value))
-    else batch.delete(sourceKeyspace, positionKey)
+  seq: number,
+  keysOf: KeysOf
+) => Effect.Effect<ReadonlyArray<Uint8Array>, HotReadError> = Effect.fnUntraced(function* (hot, seq, keysOf) {
+  const found: Array<Uint8Array> = []
+  const rows = hot.database.scan(entriesKeyspace, { gt: encodeSeq(seq) })
+  yield* Stream.runForEachArray(rows, (entries) =>
+    Effect.gen(function* () {
+      const prefixes = entries.flatMap(({ value }) => keysOf(value).map(keyPrefixOf))
+      for (const [index, keyed] of (yield* findKeys(hot, prefixes)).entries())
+        if (Option.isSome(keyed) && keyed.value.seq > seq) found.push(prefixes[index]!)
+    })
+  )
+  return found
+})
+
+interface KeyRow {
+  readonly key: Uint8Array
+  readonly seq: number
+}
+
+/** For each prefix the last entry up to `seq` that has a key with it, where there is one. */
+const formerRows: (
+  hot: HotChunk,
+  seq: number,
+  keysOf: KeysOf,
+  prefixes: ReadonlyArray<Uint8Array>
+) => Effect.Effect<ReadonlyArray<KeyRow>, HotReadError> = Effect.fnUntraced(function* (hot, seq, keysOf, prefixes) {
+  const wanted = new Set(prefixes.map(textOf))
+  const found: Array<KeyRow> = []
+  if (seq < hot.firstSeq) return found
+  const batches = range(hot, { from: hot.firstSeq, to: seq, order: "descending" })
+  yield* Stream.runDrain(
+    Stream.takeWhile(batches, (entries) => {
+      for (const entry of entries)
+        for (const key of keysOf(entry.bytes))
+          if (wanted.delete(textOf(keyPrefixOf(key)))) found.push({ key, seq: entry.seq })
+      return wanted.size > 0
+    })
+  )
+  return found
+})
+
+/** For each prefix of a key the entry of this chunk that it finds: the rest of the key must be compared. */
+export const findKeys = (
+  hot: HotChunk,
+  prefixes: ReadonlyArray<Uint8Array>
+): Effect.Effect<ReadonlyArray<Option.Option<KeyedSeq>>, HotReadError> =>
+  Effect.flatMap(hot.database.getMany(keysKeyspace, prefixes), (values) => {
+    const found: Array<Option.Option<KeyedSeq>> = []
+    for (const value of values) {
+      const keyed = Option.isNone(value) ? undefined : decodeKeyedSeq(value.value)
+      if (keyed === undefined ? Option.isSome(value) : keyed.seq < hot.firstSeq || keyed.seq > hot.lastSeq)
+        return Effect.fail(damaged(hot, "a key names no entry of this chunk"))
+      found.push(Option.fromUndefinedOr(keyed))
+    }
+    return Effect.succeed(found)
   })
 
 /** The bytes of one entry of the chunk; none when it has no such entry. */

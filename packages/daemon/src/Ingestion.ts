@@ -63,7 +63,8 @@ export const make = ({ state, writer, view, retry }: IngestionOptions): Ingestio
       return writer.append({
         entries: done === 0 ? batch.entries : batch.entries.slice(done),
         expectedSeq: batch.firstSeq + done,
-        tokenAfter: (count) => batch.positionAfter(done + count)
+        tokenAfter: (count) => batch.positionAfter(done + count),
+        keepBefore: true
       })
     })
 

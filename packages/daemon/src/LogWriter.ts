@@ -4,21 +4,22 @@
  * One append at a time:
  *
  * 1. when the last commit failed, reopen the live database and remove what it left, so that only acknowledged entries remain;
- * 2. when the live chunk is complete, open the next one, seeded with the source's position;
- * 3. wait while too many complete chunks are unfrozen;
- * 4. commit a piece, synced; only then does the end of the log advance, and readers see it.
+ * 2. ask whether every entry may be one, and whether its keys are new ({@link import("./internal/AppendCheck.ts")});
+ * 3. when the live chunk is complete, open the next one, seeded with the source's position;
+ * 4. wait while too many complete chunks are unfrozen;
+ * 5. commit a piece, synced; only then does the end of the log advance, and readers see it.
  *
  * A boundary goes: the last entry of a chunk is durable; the next database is made, seeded and `ready`; it becomes the live
  * one; the lifecycle is told. So the position is in the newest database before an older one can be discarded.
  */
 import { type Catalog, Geometry, Layout } from "@icecore/catalog"
-import { maxValueSizeBytes } from "@icecore/engine"
 import type { Disk } from "@icecore/packfile"
-import { Effect, Option, Semaphore } from "effect"
+import { Effect, Option, Result, Semaphore } from "effect"
 import type { Domain } from "./Domain.ts"
 import { encodePosition, hotKeyspaces, positionKey, sourceKeyspace } from "./format/HotFormat.ts"
-import { AppendConflict, type Appended, EntryRefused, EntryTooLarge, LogFull } from "./History.ts"
+import { AppendConflict, type Appended, type HistoryReadError, LogFull } from "./History.ts"
 import * as HotChunk from "./HotChunk.ts"
+import * as AppendCheck from "./internal/AppendCheck.ts"
 import type { HotSet } from "./internal/HotSet.ts"
 import * as LogState from "./internal/LogState.ts"
 import { AcknowledgedEntryLost, reopenSpaceBytes, SpaceTooLow, type StorageError } from "./StorageError.ts"
@@ -33,9 +34,11 @@ export interface Append {
   readonly expectedSeq?: number
   /** Token of the source behind the first `count` entries. */
   readonly tokenAfter?: (count: number) => Uint8Array
+  /** Commits the entries before one that is refused, and then fails. Default: nothing is committed. */
+  readonly keepBefore?: boolean
 }
 
-export type AppendError = EntryRefused | EntryTooLarge | AppendConflict | LogFull | StorageError
+export type AppendError = AppendCheck.AppendFault | AppendConflict | LogFull | HistoryReadError
 
 export interface LogWriter {
   /** Commits all entries, in pieces. What is committed when it fails stays: {@link LogState.LogState.nextSeq} says how far. */
@@ -50,6 +53,8 @@ export interface LogWriterOptions {
   readonly catalog: Catalog.Catalog
   readonly disk: Disk
   readonly domain: Domain
+  /** Asked for the keys of every entry while nothing else is appended, and before anything of it is in the live chunk. */
+  readonly occupied: AppendCheck.Occupied
   /** Entries in a commit at most. */
   readonly entriesPerCommit: number
   /** Told after each boundary. Must not wait. */
@@ -57,8 +62,10 @@ export interface LogWriterOptions {
 }
 
 export const make = (options: LogWriterOptions): LogWriter => {
-  const { state, hotSet, catalog, disk, domain, entriesPerCommit, onBoundary } = options
+  const { state, hotSet, catalog, disk, domain, occupied, entriesPerCommit, onBoundary } = options
   const turn = Semaphore.makeUnsafe(1)
+  const check = AppendCheck.make(domain, occupied)
+  const keying = keyingOf(domain)
   // Invariant: true while it is unknown whether the live database holds more than acknowledged entries.
   let isSuspect = false
 
@@ -88,7 +95,8 @@ export const make = (options: LogWriterOptions): LogWriter => {
       const path = Layout.hotPath(catalog.layout, chunk)
       return yield* new AcknowledgedEntryLost({ path, seq: found + 1 })
     }
-    if (found > acknowledged) yield* HotChunk.rollBack(hot, { seq: acknowledged, position: state.position })
+    if (found > acknowledged)
+      yield* HotChunk.rollBack(hot, { seq: acknowledged, position: state.position, ...keying.rollBack })
     isSuspect = false
   })
 
@@ -122,43 +130,36 @@ export const make = (options: LogWriterOptions): LogWriter => {
       })
     )
 
-  const refuse = (firstSeq: number, entries: ReadonlyArray<Uint8Array>): EntryTooLarge | EntryRefused | undefined => {
-    for (let index = 0; index < entries.length; index++) {
-      const entry = entries[index]!
-      // The compiler does not watch every caller, and what an engine makes of anything else could not be read again.
-      if (!(entry instanceof Uint8Array))
-        return new EntryRefused({ seq: firstSeq + index, reason: "it is no Uint8Array" })
-      if (entry.length > maxValueSizeBytes)
-        return new EntryTooLarge({ seq: firstSeq + index, actual: entry.length, limit: maxValueSizeBytes })
-      const refusal = domain.refusal(entry)
-      if (Option.isSome(refusal)) return new EntryRefused({ seq: firstSeq + index, reason: refusal.value })
-    }
-    return undefined
-  }
-
-  const append = Effect.fnUntraced(function* ({ entries, expectedSeq, tokenAfter }: Append) {
+  const append = Effect.fnUntraced(function* ({ entries, expectedSeq, tokenAfter, keepBefore }: Append) {
     const firstSeq = state.nextSeq
     if (expectedSeq !== undefined && expectedSeq !== firstSeq)
       return yield* new AppendConflict({ expected: expectedSeq, actual: firstSeq })
-    const refusal = refuse(firstSeq, entries)
-    if (refusal !== undefined) return yield* refusal
+    // What a failed commit has left must not be taken for history.
+    if (isSuspect && Option.isSome(domain.keys)) yield* restore
+    const { count, keys, fault } = yield* check(firstSeq, entries)
+    if (fault !== undefined && keepBefore !== true) return yield* fault
     const limit = Math.min(Geometry.lastSeqOf(state.geometry, maxChunk), Number.MAX_SAFE_INTEGER)
     // Compared as a difference: a sum beyond 2^53 is rounded down to it.
     const room = limit - firstSeq + 1
-    if (entries.length > room) return yield* new LogFull({ seq: limit + 1, limit })
+    if (count > room) return yield* new LogFull({ seq: limit + 1, limit })
     let done = 0
-    while (done < entries.length) {
+    while (done < count) {
       yield* prepare
       yield* LogState.awaitRoom(state)
       const left = Geometry.lastSeqOf(state.geometry, state.liveChunk) - state.nextSeq + 1
-      const count = pieceLength(entries, done, Math.min(entriesPerCommit, left))
-      const piece = entries.slice(done, done + count)
-      const token = tokenAfter?.(done + count)
-      yield* commit({ firstSeq: state.nextSeq, entries: piece, ...(token === undefined ? {} : { token }) })
-      done += count
+      const end = done + pieceLength(entries, done, Math.min(entriesPerCommit, left, count - done))
+      const token = tokenAfter?.(end)
+      yield* commit({
+        firstSeq: state.nextSeq,
+        entries: entries.slice(done, end),
+        ...(keys === undefined ? {} : { ...keying.commit, keys: keys.slice(done, end) }),
+        ...(token === undefined ? {} : { token })
+      })
+      done = end
     }
     // All entries are durable, so a boundary that cannot be crossed now is the next append's failure, not this one's.
     yield* Effect.catch(roll, (error) => Effect.logWarning(`The next chunk will be opened later: ${error.message}`))
+    if (fault !== undefined) return yield* fault
     return { firstSeq, lastSeq: firstSeq + entries.length - 1 }
   })
 
@@ -169,6 +170,22 @@ export const make = (options: LogWriterOptions): LogWriter => {
 }
 
 const maxChunk = Geometry.ChunkId(Geometry.maxChunkId)
+
+/** What a hot chunk must know of the domain's keys. */
+const keyingOf = ({
+  keys
+}: Domain): {
+  readonly commit: Pick<HotChunk.HotCommit, "duplicates">
+  readonly rollBack: Pick<HotChunk.RollBack, "keysOf">
+} =>
+  Option.match(keys, {
+    onNone: () => ({ commit: {}, rollBack: {} }),
+    onSome: ({ duplicates, of }) => ({
+      commit: { duplicates },
+      // What was committed had its keys taken, so it gives them again.
+      rollBack: { keysOf: (entry) => Result.getOrThrow(of(entry)) }
+    })
+  })
 
 /** How many entries from `start` on fit into a commit of at most `maxEntries`: 1 or more. */
 const pieceLength = (entries: ReadonlyArray<Uint8Array>, start: number, maxEntries: number): number => {

@@ -1,8 +1,15 @@
 /** What the storage below the history can fail with, and which of it may pass. */
-import type { ArtifactMissing, CatalogReadError, CatalogWriteError, HotDatabaseLost } from "@icecore/catalog"
+import type {
+  ArtifactMissing,
+  CatalogReadError,
+  CatalogWriteError,
+  CoverageInvalid,
+  HotDatabaseLost
+} from "@icecore/catalog"
 import type { EngineError } from "@icecore/engine"
-import type { DiskError, KeyIndexCorrupt, KeyRunCorrupt, PackReadError } from "@icecore/packfile"
+import type { DiskError, KeyIndexCorrupt, KeyIndexDuplicateKey, KeyRunCorrupt, PackReadError } from "@icecore/packfile"
 import { Data } from "effect"
+import type { WorkerLost } from "./ArtifactWork.ts"
 import type { FrozenChunkWrong, WriteEntriesPackError } from "./EntriesPack.ts"
 import type { HotChunkDamaged } from "./HotChunk.ts"
 
@@ -52,6 +59,9 @@ export type StorageError =
   | PackReadError
   | KeyRunCorrupt
   | KeyIndexCorrupt
+  | KeyIndexDuplicateKey
+  | CoverageInvalid
+  | WorkerLost
   | WriteEntriesPackError
   | FrozenChunkWrong
   | HotDatabaseLost
@@ -69,11 +79,16 @@ const lasting: ReadonlySet<string> = new Set([
   "EngineKeySize",
   "EngineValueSize",
   "CatalogCorrupt",
+  "CoverageInvalid",
+  "KeyIndexDuplicateKey",
   "HotDatabaseLost",
   "HotChunkDamaged",
   "AcknowledgedEntryLost",
+  "EntryAbsent",
   "EntryRefused",
   "EntryTooLarge",
+  "DuplicateKey",
+  "KeyCollision",
   "AppendConflict",
   "LogFull"
 ])
