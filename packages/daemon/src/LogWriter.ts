@@ -53,8 +53,8 @@ export interface LogWriterOptions {
   readonly catalog: Catalog.Catalog
   readonly disk: Disk
   readonly domain: Domain
-  /** Asked for the keys of every entry while nothing else is appended, and before anything of it is in the live chunk. */
-  readonly occupied: AppendCheck.Occupied
+  /** Asked for the keys of every entry, while nothing else is appended, and before anything of it is in the live chunk. */
+  readonly known: AppendCheck.KnownKeys
   /** Entries in a commit at most. */
   readonly entriesPerCommit: number
   /** Told after each boundary. Must not wait. */
@@ -62,9 +62,9 @@ export interface LogWriterOptions {
 }
 
 export const make = (options: LogWriterOptions): LogWriter => {
-  const { state, hotSet, catalog, disk, domain, occupied, entriesPerCommit, onBoundary } = options
+  const { state, hotSet, catalog, disk, domain, known, entriesPerCommit, onBoundary } = options
   const turn = Semaphore.makeUnsafe(1)
-  const check = AppendCheck.make(domain, occupied)
+  const check = AppendCheck.make(domain, known)
   const keying = keyingOf(domain)
   // Invariant: true while it is unknown whether the live database holds more than acknowledged entries.
   let isSuspect = false

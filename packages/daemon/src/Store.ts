@@ -150,6 +150,7 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
       catalog,
       disk,
       domain,
+      known: view,
       entriesPerCommit: options.entriesPerCommit ?? 1,
       onBoundary: lifecycle.notify
     })

@@ -14,20 +14,16 @@ import { DuplicateKey, EntryRefused, EntryTooLarge, type HistoryReadError, KeyCo
 /** Why an entry may not be appended. */
 export type AppendFault = EntryRefused | EntryTooLarge | DuplicateKey | KeyCollision
 
-/** A key that an entry has. */
-export interface KeyOccupant {
-  readonly seq: number
-  /** All of it. */
-  readonly key: Uint8Array
+/** What must be known of the history. */
+export interface KnownKeys {
+  /**
+   * For each key the seq of some entry that has a key with the same first 16 bytes, −1 when there is none. Every entry below the
+   * end of the log must be seen, and each one that is given must have such a key.
+   */
+  readonly occupied: (keys: ReadonlyArray<Uint8Array>) => Effect.Effect<ReadonlyArray<number>, HistoryReadError>
+  /** The bytes of an entry. */
+  readonly get: (seq: number) => Effect.Effect<Uint8Array, HistoryReadError>
 }
-
-/**
- * For each prefix some entry of the history with a key that begins with it, and none when there is none. Every entry below the end of the
- * log must be seen, and each one given must have the key.
- */
-export type Occupied = (
-  prefixes: ReadonlyArray<Uint8Array>
-) => Effect.Effect<ReadonlyArray<Option.Option<KeyOccupant>>, HistoryReadError>
 
 export interface Checked {
   /** Entries that may be appended, from the first on. */
@@ -49,7 +45,7 @@ const groupLength = 256
 /** Bytes of entries in a group, beyond its first. */
 const groupSizeBytes = 512 * 1024
 
-export const make = (domain: Domain, occupied: Occupied): AppendCheck => {
+export const make = (domain: Domain, known: KnownKeys): AppendCheck => {
   if (Option.isNone(domain.keys))
     return (firstSeq, entries) =>
       Effect.sync(() => {
@@ -81,16 +77,32 @@ export const make = (domain: Domain, occupied: Occupied): AppendCheck => {
     return undefined
   }
 
+  /** The key of an entry that begins as `key`; none when the entry is kept no more. */
+  const keyLike = (seq: number, key: Uint8Array): Effect.Effect<Option.Option<Uint8Array>, HistoryReadError> =>
+    known.get(seq).pipe(
+      Effect.map((entry) => {
+        // What was committed had its keys taken, so it gives them again.
+        const found = Result.getOrThrow(keysOf(entry)).find((other) => isPrefixOf(keyPrefixOf(key), other))
+        return Option.some(Option.getOrThrow(Option.fromUndefinedOr(found)))
+      }),
+      Effect.catchTag("EntryBelowFloor", () => Effect.succeedNone)
+    )
+
   /** The first of the entries from `start` on whose keys are taken that has a key of the history. */
   const older = Effect.fnUntraced(function* (pass: Pass, start: number) {
     const taken = pass.keys.slice(start)
-    const prefixes = taken.flatMap((keys) => keys.map(keyPrefixOf))
-    if (prefixes.length === 0) return undefined
-    const occupants = yield* occupied(prefixes)
+    const keys = taken.flat()
+    if (keys.length === 0) return undefined
+    const seqs = yield* known.occupied(keys)
     let at = 0
-    for (const [offset, keys] of taken.entries()) {
-      for (const key of keys) {
-        const fault = faultOf(duplicates, pass.firstSeq + start + offset, key, occupants[at++]!)
+    for (const [offset, { length }] of taken.entries()) {
+      const secondSeq = pass.firstSeq + start + offset
+      for (const end = at + length; at < end; at++) {
+        const seq = seqs[at]!
+        if (seq < 0) continue
+        const other = yield* keyLike(seq, keys[at]!)
+        if (Option.isNone(other)) continue
+        const fault = faultOf(duplicates, secondSeq, keys[at]!, { seq, key: other.value })
         if (fault !== undefined) return { count: start + offset, fault }
       }
     }
@@ -111,6 +123,12 @@ export const make = (domain: Domain, occupied: Occupied): AppendCheck => {
     }
     return { count: entries.length, keys: pass.keys, fault: undefined }
   })
+}
+
+/** A key that an entry has. */
+interface KeyOccupant {
+  readonly seq: number
+  readonly key: Uint8Array
 }
 
 interface Pass {
@@ -142,7 +160,7 @@ const repeatedKey = (
     const occupant = seen.get(prefix)
     if (occupant === undefined) seen.set(prefix, { seq, key })
     else {
-      const fault = faultOf(duplicates, seq, key, Option.some(occupant))
+      const fault = faultOf(duplicates, seq, key, occupant)
       if (fault !== undefined) return fault
     }
   }
@@ -153,13 +171,16 @@ const faultOf = (
   duplicates: DuplicatePolicy,
   secondSeq: number,
   key: Uint8Array,
-  occupant: Option.Option<KeyOccupant>
+  { seq: firstSeq, key: otherKey }: KeyOccupant
 ): DuplicateKey | KeyCollision | undefined => {
-  if (Option.isNone(occupant)) return undefined
-  const { seq: firstSeq, key: otherKey } = occupant.value
-  if (!key.every((byte, index) => byte === otherKey[index]))
+  if (!isPrefixOf(key, otherKey))
     return new KeyCollision({ key: Hex.encode(key), otherKey: Hex.encode(otherKey), firstSeq, secondSeq })
   return duplicates === "error" ? new DuplicateKey({ key: Hex.encode(key), firstSeq, secondSeq }) : undefined
+}
+
+const isPrefixOf = (prefix: Uint8Array, key: Uint8Array): boolean => {
+  for (let index = 0; index < prefix.length; index++) if (prefix[index] !== key[index]) return false
+  return true
 }
 
 const groupEnd = (entries: ReadonlyArray<Uint8Array>, start: number): number => {
