@@ -243,7 +243,7 @@ export const make: <E = never, R = never>(
     previousEarliestSeq,
     beginSeq: () => beginSeq,
     setBeginSeq: Effect.fn("Catalog.setBeginSeq")((seq) =>
-      Effect.map(Opening.putBegin(database, seq), () => {
+      Effect.map(Opening.putPins(database, pins, seq), () => {
         beginSeq = seq
       })
     ),

@@ -34,19 +34,23 @@ const unsyncedDirectory = (predicate: (path: string) => boolean): Weakness => ({
 })
 
 /** Leaves out syncs of directories from the scenario on, not in what prepares it. */
-const sweepingUnsynced: Enumeration = Effect.suspend(() => {
-  let isRunning = false
-  const scenario = Artifact.sweeping(unsyncedDirectory((path) => isRunning && isBucket(path)))
-  return CrashEnumerator.enumerate({
-    ...scenario,
-    scenario: (acknowledge) =>
-      Effect.suspend(() => {
-        isRunning = true
-        return scenario.scenario(acknowledge)
-      }),
-    states: 2_000
+const unsyncedFromStart = (
+  makeScenario: (weakness?: Weakness) => CrashEnumerator.CrashScenario<Store, number>,
+  predicate: (path: string) => boolean
+): Enumeration =>
+  Effect.suspend(() => {
+    let isRunning = false
+    const scenario = makeScenario(unsyncedDirectory((path) => isRunning && predicate(path)))
+    return CrashEnumerator.enumerate({
+      ...scenario,
+      scenario: (acknowledge) =>
+        Effect.suspend(() => {
+          isRunning = true
+          return scenario.scenario(acknowledge)
+        }),
+      states: 2_000
+    })
   })
-})
 
 /** Weakens the batches that put `value` once a batch put `after`. */
 const unsyncedAfter = (after: string, value: string): Weakness => {
@@ -62,6 +66,9 @@ const unsyncedDemotion = (): Weakness => {
   let count = 0
   return unsynced((changes) => puts("pruning")(changes) && count++ % 2 === 0)
 }
+
+const putsBegin = (changes: ReadonlyArray<WeakEngine.Change>): boolean =>
+  changes.some(({ key }) => key === "config:begin_seq")
 
 const isBucket = (path: string): boolean => /\/\d{5}$/.test(path)
 
@@ -85,7 +92,22 @@ const barriers: ReadonlyArray<readonly [string, (weakness: Weakness) => Enumerat
     split(puts("frozen", "index:"))
   ],
   ["the sync of a demotion", enumeration(Artifact.sweeping), unsyncedDemotion()],
-  ["the sync of the directory after an unlink", () => sweepingUnsynced, {}],
+  ["the sync of the directory after an unlink", () => unsyncedFromStart(Artifact.sweeping, isBucket), {}],
+  [
+    "the sync above a directory that a sweep emptied and removed",
+    () => unsyncedFromStart(Artifact.pruning, (path) => path === layout.roots.entries),
+    {}
+  ],
+  [
+    "the sync above a window's directory that a sweep emptied and removed",
+    () => unsyncedFromStart(Artifact.pruning, (path) => path === `${layout.roots.keys}/index`),
+    {}
+  ],
+  ["the sync of a prune's demotion", enumeration(Artifact.pruning), unsyncedDemotion()],
+  ["the sync of another earliest seq", enumeration(Artifact.repinning), unsynced(putsBegin)],
+  ["the one batch of another earliest seq", enumeration(Artifact.repinning), split(putsBegin)],
+  ["the one batch that moves the ends of a coverage", enumeration(Artifact.moving), split(puts("frozen", "index:"))],
+  ["the sync of a moved coverage", enumeration(Artifact.moving), unsynced(puts("frozen", "index:"))],
   ["the sync of pruning", enumeration(Artifact.sweeping), unsynced(puts("pruning"))],
   ["the sync of transient before a creation", enumeration(Hot.openingAndDiscarding), unsynced(puts("transient"))],
   ["the wipe before a creation", enumeration(Hot.reopening), { engine: { undestroyed: () => true } }],

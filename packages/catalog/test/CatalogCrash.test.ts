@@ -39,6 +39,21 @@ describe("Catalog", () => {
     300_000
   )
   it.live(
+    "Catalog.make pins another earliest seq or leaves the one before, whenever the power goes",
+    () => enumerate(Artifact.repinning(), 2_000),
+    300_000
+  )
+  it.live(
+    "Catalog.writeIndex keeps one coverage while its ends move, whenever the power goes",
+    () => enumerate(Artifact.moving(), 8_000),
+    300_000
+  )
+  it.live(
+    "Catalog.prune takes what is below the floor and nothing else, whenever the power goes",
+    () => enumerate(Artifact.pruning(), 10_000),
+    300_000
+  )
+  it.live(
     "Catalog.sweep keeps its invariants, whenever the power goes",
     () => enumerate(Artifact.sweeping(), 8_000),
     300_000

@@ -3,7 +3,7 @@ import { Engine } from "@icecore/engine"
 import * as MemoryEngine from "@icecore/engine/memory"
 import { Disk } from "@icecore/packfile"
 import { CrashRecorder, SimulatedDisk } from "@icecore/packfile/testing"
-import { Effect, Exit, Layer, type Scope, Stream } from "effect"
+import { Effect, Exit, Layer, Option, type Scope, Stream } from "effect"
 import * as fc from "fast-check"
 import type * as Catalog from "../src/Catalog.ts"
 import {
@@ -11,6 +11,7 @@ import {
   type ArtifactKind,
   artifactKinds,
   chunkKey,
+  decodeKey,
   encodeKey,
   hotKey,
   indexKey
@@ -31,7 +32,8 @@ type Operation =
   | { readonly _tag: "demote"; readonly keys: ReadonlyArray<ArtifactKey> }
   | { readonly _tag: "open hot"; readonly chunk: number }
   | { readonly _tag: "discard hot"; readonly chunk: number }
-  | { readonly _tag: "sweep" }
+  | { readonly _tag: "prune"; readonly floorChunk: number }
+  | { readonly _tag: "sweep"; readonly known: boolean }
   | { readonly _tag: "reopen" }
 
 const window = WindowId(0)
@@ -64,15 +66,57 @@ const operations: fc.Arbitrary<Operation> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ _tag: fc.constant("open hot" as const), chunk: chunks }) },
   { weight: 1, arbitrary: fc.record({ _tag: fc.constant("discard hot" as const), chunk: chunks }) },
-  { weight: 1, arbitrary: fc.constant({ _tag: "sweep" as const }) },
+  { weight: 1, arbitrary: fc.record({ _tag: fc.constant("prune" as const), floorChunk: fc.nat(5) }) },
+  { weight: 2, arbitrary: fc.record({ _tag: fc.constant("sweep" as const), known: fc.boolean() }) },
   { weight: 1, arbitrary: fc.constant({ _tag: "reopen" as const }) }
 )
 
-/** What the catalog should hold: the state of every key, by its text. */
-type Model = Map<string, string>
+/** What the catalog should hold: the state of every key, by its text; and which keys this process unsettled. */
+class Model extends Map<string, string> {
+  readonly known: Set<string> = new Set()
+  override set(text: string, state: string): this {
+    if (state === "frozen" || state === "ready") this.known.delete(text)
+    else if (this.get(text) !== state) this.known.add(text)
+    return super.set(text, state)
+  }
+  override delete(text: string): boolean {
+    this.known.delete(text)
+    return super.delete(text)
+  }
+}
 
 const freeze = (model: Model, keys: ReadonlyArray<ArtifactKey>, failed: boolean): void => {
-  for (const key of keys) model.set(encodeKey(key), failed ? "freezing" : "frozen")
+  for (const key of keys) {
+    const text = encodeKey(key)
+    model.set(text, failed ? "freezing" : "frozen")
+    if (failed) model.known.add(text)
+  }
+}
+
+const frozenCoverage = (model: Model): { readonly lo: number; readonly hi: number } | undefined => {
+  const found = [...model].find(([text, state]) => text.startsWith("index:") && state === "frozen")
+  if (found === undefined) return undefined
+  const [, , lo, hi] = found[0].split(":").map(Number)
+  return { lo: lo!, hi: hi! }
+}
+
+const hasRun = (model: Model, chunk: number): boolean =>
+  model.get(encodeKey(chunkKey(ChunkId(chunk), "keys"))) === "frozen"
+
+/** Whether a chunk after the new coverage would be found neither by it nor by a run. */
+const uncovers = (model: Model, { hi }: { readonly hi: number }): boolean => {
+  const frozen = frozenCoverage(model)
+  return frozen !== undefined && anyWithoutRun(model, hi + 1, frozen.hi)
+}
+
+const anyWithoutRun = (model: Model, from: number, to: number): boolean => {
+  for (let chunk = from; chunk <= to; chunk++) if (!hasRun(model, chunk)) return true
+  return false
+}
+
+const demoteRuns = (model: Model): void => {
+  for (const chunk of [0, 1, 2, 3])
+    if (hasRun(model, chunk)) model.set(encodeKey(chunkKey(ChunkId(chunk), "keys")), "pruning")
 }
 
 const applyToModel = (model: Model, operation: Operation): void => {
@@ -88,20 +132,14 @@ const applyToModel = (model: Model, operation: Operation): void => {
     }
     case "index": {
       const indexes = [...model].filter(([text]) => text.startsWith("index:"))
-      const isCovered = indexes.some(([text, state]) => {
-        const [, , lo, hi] = text.split(":").map(Number)
-        return state === "frozen" && lo! <= operation.lo && hi! >= operation.hi
-      })
-      if (isCovered) return
+      const frozen = frozenCoverage(model)
+      if (frozen !== undefined && frozen.lo <= operation.lo && frozen.hi >= operation.hi) return
+      if (uncovers(model, operation)) return
       const key = indexKey(window, ChunkId(operation.lo), ChunkId(operation.hi))
       freeze(model, [key], operation.fails)
       if (operation.fails) return
       for (const [text] of indexes) if (text !== encodeKey(key)) model.set(text, "pruning")
-      if (operation.hi !== 3) return
-      for (const chunk of [0, 1, 2, 3]) {
-        const run = encodeKey(chunkKey(ChunkId(chunk), "keys"))
-        if (model.get(run) === "frozen") model.set(run, "pruning")
-      }
+      if (operation.hi === 3) demoteRuns(model)
       return
     }
     case "demote":
@@ -113,10 +151,23 @@ const applyToModel = (model: Model, operation: Operation): void => {
     case "discard hot":
       model.delete(encodeKey(hotKey(ChunkId(operation.chunk))))
       return
+    case "prune": {
+      const { floorChunk } = operation
+      for (const text of model.keys()) {
+        const key = Option.getOrThrow(decodeKey(text))
+        const isBelow = key._tag === "Index" ? key.hi < floorChunk : key._tag === "Chunk" && key.chunk < floorChunk
+        if (isBelow) model.set(text, "pruning")
+      }
+      const coverage = frozenCoverage(model)
+      if (coverage?.hi === 3 && coverage.lo <= floorChunk) demoteRuns(model)
+      return
+    }
     case "sweep":
-      for (const [text, state] of [...model]) if (state !== "frozen" && state !== "ready") model.delete(text)
+      for (const [text, state] of [...model])
+        if (state !== "frozen" && state !== "ready" && (!operation.known || model.known.has(text))) model.delete(text)
       return
     case "reopen":
+      model.known.clear()
       return
   }
 }
@@ -142,11 +193,20 @@ const apply = (catalog: Catalog.Catalog, operation: Operation): Effect.Effect<un
       return Effect.scoped(catalog.openHot(ChunkId(operation.chunk), { keyspaces: ["entries"] }))
     case "discard hot":
       return catalog.discardHot(ChunkId(operation.chunk))
+    case "prune":
+      return catalog.prune(ChunkId(operation.floorChunk))
     case "sweep":
-      return catalog.sweep()
+      return catalog.sweep({ known: operation.known })
     case "reopen":
       return Effect.void
   }
+}
+
+const reportOf = (model: Model, known: boolean): Catalog.SweepReport => {
+  const unsettled = [...model].filter(
+    ([text, state]) => state !== "frozen" && state !== "ready" && (!known || model.known.has(text))
+  )
+  return { artifactCount: unsettled.length, hotCount: 0, deferredCount: 0 }
 }
 
 const contents = (catalog: Catalog.Catalog) =>
@@ -162,12 +222,13 @@ const contents = (catalog: Catalog.Catalog) =>
     })
   )
 
-const sorted = (model: Model): ReadonlyArray<readonly [string, string]> =>
+const sorted = (model: ReadonlyMap<string, string>): ReadonlyArray<readonly [string, string]> =>
   [...model].sort(([left], [right]) => (left < right ? -1 : 1))
 
 const run = Effect.fnUntraced(function* (list: ReadonlyArray<Operation>) {
-  const model: Model = new Map()
-  const isExpectedFailure = (operation: Operation): boolean => "fails" in operation && operation.fails
+  const model = new Model()
+  const isExpectedFailure = (operation: Operation): boolean =>
+    ("fails" in operation && operation.fails) || (operation._tag === "index" && uncovers(model, operation))
   let rest = list
   while (rest.length > 0) {
     const end = rest.findIndex((operation) => operation._tag === "reopen")
@@ -178,9 +239,11 @@ const run = Effect.fnUntraced(function* (list: ReadonlyArray<Operation>) {
         const catalog = yield* open
         assert.deepStrictEqual(sorted(yield* contents(catalog)), sorted(model))
         for (const operation of session) {
+          const mayFail = isExpectedFailure(operation)
           const exit = yield* Effect.exit(apply(catalog, operation))
+          if (operation._tag === "sweep") assert.deepStrictEqual(exit, Exit.succeed(reportOf(model, operation.known)))
           applyToModel(model, operation)
-          if (!isExpectedFailure(operation)) assert.isTrue(Exit.isSuccess(exit), JSON.stringify([operation, exit]))
+          if (!mayFail) assert.isTrue(Exit.isSuccess(exit), JSON.stringify([operation, exit]))
           assert.deepStrictEqual(sorted(yield* contents(catalog)), sorted(model), JSON.stringify(operation))
         }
       })

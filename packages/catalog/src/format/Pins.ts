@@ -10,19 +10,14 @@
  * config:domain_name         "ndjson"      1 to 64 of a-z 0-9 . _ -, starting with a letter
  * config:domain_version      "1"
  * config:domain_options      "keys=/hash"  printable ASCII of at most 200 bytes, or "sha256:" and 64 hexadecimal digits
+ * config:begin_seq           "120000"      no pin but a mark: history is promised whole from here on; absent: from earliest_seq on
  * ```
  *
- * Numbers are decimal without leading zeros, 0 to 2^53 − 1. All keys are put in one synced batch on first start. After it only
- * `earliest_seq` may change, as the whole of a synced batch.
+ * Numbers are decimal without leading zeros, 0 to 2^53 − 1. All pins are put in one synced batch on first start. After it only
+ * `earliest_seq` changes, between starts, and `begin_seq`: up before anything below it is demoted, down when history that begins
+ * earlier has been filled in. Each of these changes is one synced batch with all pins in it.
  *
- * ```
- * config:begin_seq           "120000"      history is promised whole from here on; absent: from earliest_seq on
- * ```
- *
- * is no pin but a mark that moves: up before anything below it is demoted, down when history that begins earlier has been filled in.
- * It is absent until it first differs. A catalog keeps the version that it was made with:
- *
- * - version 1 has no `domain_options`, and is read as if they were "";
+ * - version 1 has neither `domain_options`, which are read as "", nor `begin_seq`; the first change makes it version 2;
  * - version 2 has them.
  *
  * Part of the on-disk format: never change, add a version.

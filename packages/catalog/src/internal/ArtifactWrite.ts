@@ -108,17 +108,13 @@ export const writeChunk: <A, E, R>(
     }
     if (wanted.length === 0) return Option.none<A>()
     yield* refuseReached(store, demoted)
-    if (kinds.includes("keys")) store.runs.windows.add(Geometry.windowOf(store.table.geometry, chunk))
     const artifacts = wanted.map((key) => ({ key, files: Layout.filesOf(store.layout, key) }))
-    return Option.some(
-      yield* freeze(
-        store,
-        wanted,
-        leftovers,
-        Effect.suspend(() => produce(artifacts)),
-        Effect.succeed([])
-      )
-    )
+    const rememberRun = Effect.sync(() => {
+      if (kinds.includes("keys")) store.runs.windows.add(Geometry.windowOf(store.table.geometry, chunk))
+    })
+    const produced = Effect.suspend(() => produce(artifacts))
+    const frozen = freeze(store, wanted, leftovers, produced, Effect.succeed([]))
+    return Option.some(yield* Effect.ensuring(frozen, rememberRun))
   }).pipe(store.claims.during(keys))
 })
 

@@ -5,7 +5,7 @@
  * Until that batch is durable nothing else is written, so a database without pins is fresh.
  *
  * Later starts: the pins are read and compared; a sample of the frozen files is looked for; another earliest seq is pinned, last, in
- * a synced batch of its own. What it makes superfluous or missing is derived from keys, so a crash after it loses nothing.
+ * one synced batch. What it makes superfluous or missing is derived from keys, so a crash after it loses nothing.
  */
 
 import type { Database, EngineReadError, EngineWriteError } from "@icecore/engine"
@@ -94,7 +94,8 @@ const decodePins: (
   if (!(version >= 1)) return yield* damaged("catalog_version", `expected is 1 to ${Pins.catalogVersion}`)
   const names: ReadonlyArray<string> = Pins.pinNamesOf(version)
   for (const name of texts.keys())
-    if (!names.includes(name) && name !== Pins.beginName) return yield* damaged(name, "no such pin is known")
+    if (!names.includes(name) && !(version > 1 && name === Pins.beginName))
+      return yield* damaged(name, "no such pin is known")
   const begin = texts.get(Pins.beginName)
   if (begin !== undefined && Number.isNaN(Pins.decodeInteger(begin)))
     return yield* damaged(Pins.beginName, "expected is a decimal number of at most 2^53 - 1")
@@ -126,21 +127,24 @@ const findData: (disk: Disk, layout: Layout) => Effect.Effect<Option.Option<stri
   }
 )
 
-const putPins = (database: Database, texts: Readonly<Record<string, string>>): Effect.Effect<void, EngineWriteError> =>
+/** Puts all pins and, when it is given, the mark where history begins: one synced batch, of the newest version. */
+export const putPins = (
+  database: Database,
+  pins: Pins.Pins,
+  beginSeq?: number
+): Effect.Effect<void, EngineWriteError> =>
   Effect.uninterruptible(
     database.write((batch) => {
-      for (const [name, text] of Object.entries(texts))
+      const put = (name: string, text: string): void =>
         batch.put(
           CatalogKey.keyspace,
           CatalogKey.toBytes(`${CatalogKey.configPrefix}${name}`),
           CatalogKey.toBytes(text)
         )
+      for (const [name, text] of Object.entries(Pins.encode(pins))) put(name, text)
+      if (beginSeq !== undefined) put(Pins.beginName, beginSeq.toString())
     })
   )
-
-/** Puts the mark where history begins, synced. */
-export const putBegin = (database: Database, seq: number): Effect.Effect<void, EngineWriteError> =>
-  putPins(database, { [Pins.beginName]: seq.toString() })
 
 /**
  * Samples the ends of what is frozen: a tree that is not mounted, or was removed, shows there. Only the ends, because a start
@@ -218,7 +222,7 @@ export const open: <E, R>(
           : yield* earliestSeq.onFirstStart
     const pins: Pins.Pins = { geometry, earliestSeq: earliest, domain }
     yield* invalid(pins)
-    yield* putPins(database, Pins.encode(pins))
+    yield* putPins(database, pins)
     return { pins, fresh: true, previousEarliestSeq: Option.none(), beginSeq: earliest }
   }
   const pinned = yield* decodePins(path, texts)
@@ -236,10 +240,9 @@ export const open: <E, R>(
   yield* invalid(pins)
   if (options.checkFiles !== false)
     yield* refuseMissing(disk, layout, { path, geometry: pins.geometry, reader: database })
-  const beginText = texts.get(Pins.beginName) ?? pinnedTexts.earliest_seq
-  const beginSeq = Pins.decodeInteger(beginText)
+  const beginSeq = Pins.decodeInteger(texts.get(Pins.beginName) ?? pinnedTexts.earliest_seq)
   if (pins.earliestSeq === pinned.earliestSeq)
     return { pins, fresh: false, previousEarliestSeq: Option.none(), beginSeq }
-  yield* putPins(database, { earliest_seq: configuredTexts.earliest_seq, [Pins.beginName]: beginText })
+  yield* putPins(database, pins, beginSeq)
   return { pins, fresh: false, previousEarliestSeq: Option.some(pinned.earliestSeq), beginSeq }
 })

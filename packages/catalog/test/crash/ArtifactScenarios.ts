@@ -1,4 +1,4 @@
-/** What can be interrupted: the first start, freezing, rolling a key index, sweeping. */
+/** What can be interrupted: starts that pin, freezing, rolling a key index, pruning, sweeping. */
 import { Disk } from "@icecore/packfile"
 import type { CrashEnumerator } from "@icecore/packfile/testing"
 import { Effect } from "effect"
@@ -13,6 +13,7 @@ import {
   recover,
   require,
   requireFrozen,
+  requireNoEmptyDirectory,
   requireSettled,
   storeLayer,
   type Weakness,
@@ -39,10 +40,35 @@ export const firstStart = (weakness?: Weakness): Scenario<"pinned"> => ({
   })
 })
 
+/** Another earliest seq is pinned whole or not at all, and stays once a start returned. */
+export const repinning = (weakness?: Weakness): Scenario<number> => ({
+  name: "pinning another earliest seq",
+  layer: storeLayer(weakness),
+  prepare: start(7),
+  scenario: Effect.fnUntraced(function* (acknowledge) {
+    for (const [index, earliestSeq] of [23, 5].entries())
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const catalog = yield* Catalog.make({ layout, geometry, domain, earliestSeq })
+          yield* acknowledge(earliestSeq)
+          yield* catalog.writeChunk({ chunk: ChunkId(index), kinds: ["entries"], produce: writeWanted })
+        })
+      )
+  }),
+  recover,
+  check: Effect.fnUntraced(function* (acknowledged) {
+    const { pins, beginSeq } = yield* open
+    yield* require(beginSeq() === 7, `history begins at ${beginSeq()}`)
+    const history = [7, 23, 5].slice(acknowledged.length)
+    yield* require(history.slice(0, 2).includes(pins.earliestSeq), `pinned is ${pins.earliestSeq}`)
+  })
+})
+
 const requireAll = (acknowledged: ReadonlyArray<ArtifactKey>) =>
   Effect.gen(function* () {
     const frozen = yield* Effect.flatMap(open, requireSettled)
     for (const key of acknowledged) yield* requireFrozen(frozen, key)
+    yield* requireNoEmptyDirectory
   })
 
 /** Several kinds of one chunk and one of another, one of them only after a try that failed half way. */
@@ -89,7 +115,10 @@ export const freezingAfterKill = (weakness?: Weakness): Scenario<ArtifactKey> =>
     yield* acknowledge(key)
   }),
   recover,
-  check: requireAll
+  check: Effect.fnUntraced(function* (acknowledged) {
+    const frozen = yield* Effect.flatMap(open, requireSettled)
+    for (const key of acknowledged) yield* requireFrozen(frozen, key)
+  })
 })
 
 const window = WindowId(1)
@@ -116,11 +145,92 @@ export const rolling = (weakness?: Weakness): Scenario<number> => ({
   recover,
   check: Effect.fnUntraced(function* (acknowledged) {
     const frozen = yield* Effect.flatMap(open, requireSettled)
+    yield* requireNoEmptyDirectory
     const his = [4, 6, 7].filter((hi) => frozen.has(JSON.stringify(indexKey(window, ChunkId(4), ChunkId(hi)))))
     yield* require(his.length <= 1, `frozen are key indexes to ${his.join(" and ")}`)
     const least = acknowledged.at(-1) ?? 0
     yield* require((his[0] ?? 0) >= least, `the key index to ${least} is gone`)
     for (const chunk of [4, 5, 6, 7]) yield* requireFrozen(frozen, chunkKey(ChunkId(chunk), "keys"), his[0] !== 7)
+  })
+})
+
+const widths = [
+  [5, 6],
+  [4, 5],
+  [5, 7],
+  [4, 7]
+] as const
+
+/** A coverage whose ends move in either direction: it narrows while runs stand in for it, rises, and widens. */
+export const moving = (weakness?: Weakness): Scenario<number> => ({
+  name: "moving the ends of a key index",
+  layer: storeLayer(weakness),
+  prepare: Effect.flatMap(open, (catalog) =>
+    Effect.forEach([4, 5, 6, 7], (chunk) =>
+      catalog.writeChunk({ chunk: ChunkId(chunk), kinds: ["keys"], produce: writeWanted })
+    )
+  ),
+  scenario: Effect.fnUntraced(function* (acknowledge) {
+    const catalog = yield* open
+    for (const [index, [lo, hi]] of widths.entries()) {
+      yield* catalog.writeIndex({ window, lo: ChunkId(lo), hi: ChunkId(hi), produce: writeFile })
+      yield* acknowledge(index)
+      if (index % 2 === 1) yield* catalog.sweep({ known: true })
+    }
+  }),
+  recover,
+  check: Effect.fnUntraced(function* (acknowledged) {
+    const frozen = yield* Effect.flatMap(open, requireSettled)
+    yield* requireNoEmptyDirectory
+    const found = widths.flatMap(([lo, hi], index) =>
+      frozen.has(JSON.stringify(indexKey(window, ChunkId(lo), ChunkId(hi)))) ? [index] : []
+    )
+    yield* require(found.length <= 1, `frozen are coverages ${found.join(" and ")}`)
+    yield* require((found[0] ?? -1) >= acknowledged.length - 1, `coverage ${acknowledged.length - 1} is gone`)
+  })
+})
+
+const prunedChunks = [998, 999, 1_000, 1_001]
+const prunedIndexes = [
+  indexKey(WindowId(249), ChunkId(998), ChunkId(999)),
+  indexKey(WindowId(250), ChunkId(1_000), ChunkId(1_001))
+]
+
+/** The floor rises through a window and past it, and a bucket and a window are left empty. */
+export const pruning = (weakness?: Weakness): Scenario<number> => ({
+  name: "pruning",
+  layer: storeLayer(weakness),
+  prepare: Effect.flatMap(open, (catalog) =>
+    Effect.gen(function* () {
+      for (const chunk of prunedChunks)
+        yield* catalog.writeChunk({ chunk: ChunkId(chunk), kinds: ["entries", "keys"], produce: writeWanted })
+      for (const { window, lo, hi } of prunedIndexes) yield* catalog.writeIndex({ window, lo, hi, produce: writeFile })
+      yield* catalog.sweep()
+    })
+  ),
+  scenario: Effect.fnUntraced(function* (acknowledge) {
+    const catalog = yield* open
+    for (const floor of [999, 1_000, 1_001]) {
+      yield* catalog.prune(ChunkId(floor))
+      yield* acknowledge(floor)
+      yield* catalog.sweep({ known: true })
+    }
+  }),
+  recover,
+  check: Effect.fnUntraced(function* (acknowledged) {
+    const frozen = yield* Effect.flatMap(open, requireSettled)
+    yield* requireNoEmptyDirectory
+    const floor = acknowledged.at(-1) ?? 998
+    const isFrozen = (key: ArtifactKey): boolean => frozen.has(JSON.stringify(key))
+    for (const chunk of prunedChunks) {
+      const isKept = isFrozen(chunkKey(ChunkId(chunk), "entries"))
+      yield* require(chunk >= floor || !isKept, `chunk ${chunk} is back below ${floor}`)
+      yield* require(chunk <= floor || isKept, `chunk ${chunk} is gone above ${floor}`)
+    }
+    for (const key of prunedIndexes) {
+      yield* require(key.hi >= floor || !isFrozen(key), `the key index to ${key.hi} is back`)
+      yield* require(key.hi <= floor || isFrozen(key), `the key index to ${key.hi} is gone`)
+    }
   })
 })
 
@@ -144,6 +254,7 @@ export const sweeping = (weakness?: Weakness): Scenario<number> => ({
   recover,
   check: Effect.fnUntraced(function* (acknowledged) {
     const frozen = yield* Effect.flatMap(open, requireSettled)
+    yield* requireNoEmptyDirectory
     for (const kind of artifactKinds) {
       for (const chunk of acknowledged) yield* requireFrozen(frozen, chunkKey(ChunkId(chunk), kind), false)
       yield* requireFrozen(frozen, chunkKey(ChunkId(2), kind))

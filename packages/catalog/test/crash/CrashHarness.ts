@@ -120,6 +120,27 @@ export const requireSettled: (
   return new Set(frozen.map(({ key }) => JSON.stringify(key)))
 })
 
+const directoryDepths = [
+  [layout.roots.entries, /^\d{5}$/],
+  [layout.roots.events, /^\d{5}$/],
+  [`${layout.roots.keys}/run`, /^\d{5}$/],
+  [`${layout.roots.keys}/index`, /^\d{8}$/]
+] as const
+
+/** Fails when a directory of chunks or of a window holds nothing. */
+export const requireNoEmptyDirectory: Effect.Effect<void, Error, Disk> = Effect.gen(function* () {
+  const disk = yield* Disk
+  const names = (path: string) =>
+    disk.list(path).pipe(
+      Effect.map((entries) => entries.map((entry) => entry.name)),
+      Effect.catchTag("DiskNotFound", () => Effect.succeed([]))
+    )
+  for (const [parent, pattern] of directoryDepths)
+    for (const name of yield* names(parent))
+      if (pattern.test(name))
+        yield* require((yield* names(`${parent}/${name}`)).length > 0, `${parent}/${name} is left, and empty`)
+})
+
 /** Fails unless the key is frozen (or, when `expected` is false, gone). */
 export const requireFrozen = (
   frozen: ReadonlySet<string>,
