@@ -1,11 +1,24 @@
 import { rmSync } from "node:fs"
 import { assert, type Vitest } from "@effect/vitest"
 import { Disk } from "@icecore/packfile"
-import { Effect } from "effect"
+import { Effect, Option, Stream } from "effect"
 import * as Catalog from "../../src/Catalog.ts"
 import type * as Geometry from "../../src/Geometry.ts"
+import { ChunkId, WindowId } from "../../src/Geometry.ts"
 import * as Layout from "../../src/Layout.ts"
-import { chunk, domain, geometry, open, type Store, tamper, temporaryLayout, writeWanted } from "../Harness.ts"
+import { version1, version1Files, version1Pins } from "../fixtures/CatalogVersion1.ts"
+import {
+  audit,
+  chunk,
+  domain,
+  geometry,
+  open,
+  type Store,
+  tamper,
+  temporaryLayout,
+  writeFiles,
+  writeWanted
+} from "../Harness.ts"
 
 /** Pins, and every state a directory can be found in. */
 export const openSuite = (it: Vitest.MethodsNonLive<Store>): void => {
@@ -85,6 +98,93 @@ export const openSuite = (it: Vitest.MethodsNonLive<Store>): void => {
     })
   )
 
+  it.effect("Catalog.make pins another earliest seq, and says once what it was", () =>
+    Effect.gen(function* () {
+      const layout = yield* temporaryLayout
+      const start = (earliestSeq?: number) =>
+        Effect.scoped(
+          Effect.map(
+            Catalog.make({ layout, geometry, domain, ...(earliestSeq === undefined ? {} : { earliestSeq }) }),
+            ({ pins, previousEarliestSeq }) => [pins.earliestSeq, Option.getOrNull(previousEarliestSeq)]
+          )
+        )
+      assert.deepStrictEqual(yield* start(30), [30, null])
+      assert.deepStrictEqual(yield* start(12), [12, 30])
+      assert.deepStrictEqual(yield* start(12), [12, null])
+      assert.deepStrictEqual(yield* start(), [12, null])
+      assert.deepStrictEqual(yield* start(31), [31, 12])
+    })
+  )
+
+  it.effect("Catalog.make pins no other earliest seq when it fails", () =>
+    Effect.gen(function* () {
+      const layout = yield* temporaryLayout
+      yield* Effect.scoped(open(layout))
+      const start = (options: Partial<Catalog.CatalogOptions>) =>
+        Effect.flip(Effect.scoped(Catalog.make({ layout, geometry, domain, ...options })))
+      const below = yield* start({ earliestSeq: 1 })
+      assert.deepStrictEqual([below._tag, "pin" in below && below.pin], ["CatalogPinInvalid", "earliest_seq"])
+      assert.strictEqual(
+        (yield* start({ earliestSeq: 9, domain: { ...domain, version: 2 } }))._tag,
+        "CatalogPinMismatch"
+      )
+      yield* tamper(layout, { "index:00000001:00000004:00000007": "frozen" })
+      assert.strictEqual((yield* start({ earliestSeq: 9 }))._tag, "ArtifactMissing")
+      yield* tamper(layout, { "index:00000001:00000004:00000007": undefined })
+      assert.strictEqual((yield* Effect.scoped(open(layout))).pins.earliestSeq, geometry.firstSeq)
+    })
+  )
+
+  it.effect("Catalog.make compares domain options that are too long to be pinned by their hash", () =>
+    Effect.gen(function* () {
+      const layout = yield* temporaryLayout
+      const start = (options: string) =>
+        Effect.scoped(Catalog.make({ layout, geometry, domain: { ...domain, options } }))
+      yield* start("x".repeat(1_000))
+      const { pins } = yield* start("x".repeat(1_000))
+      assert.match(pins.domain.options ?? "", /^sha256:[0-9a-f]{64}$/)
+      const error = yield* Effect.flip(start("x".repeat(1_001)))
+      assert.strictEqual(error._tag, "CatalogPinMismatch")
+      assert.include(error.message, `domain_options is pinned to ${pins.domain.options}, configured is sha256:`)
+    })
+  )
+
+  it.effect("Catalog.make reads a catalog of version 1 and makes it version 2 with the first pin that changes", () =>
+    Effect.gen(function* () {
+      const layout = yield* temporaryLayout
+      yield* tamper(layout, version1)
+      const disk = yield* Disk
+      for (const path of version1Files(layout)) {
+        yield* disk.makeDirectory(path.slice(0, path.lastIndexOf("/")))
+        yield* writeFiles([path])
+      }
+      const start = (options: Partial<Catalog.CatalogOptions> = {}) =>
+        Catalog.make({ layout, geometry: {}, domain: { name: "ndjson", version: 1 }, ...options })
+      const read = Effect.scoped(
+        Effect.gen(function* () {
+          const catalog = yield* start()
+          const snapshot = yield* catalog.snapshot
+          assert.deepStrictEqual(catalog.pins, version1Pins)
+          assert.deepStrictEqual(yield* snapshot.firstFrozen("entries"), Option.some(ChunkId(12)))
+          assert.deepStrictEqual(yield* Stream.runCollect(snapshot.hotChunks), [{ chunk: ChunkId(14), state: "ready" }])
+          assert.strictEqual(Option.getOrThrow(yield* snapshot.coverage(WindowId(3))).hi, 13)
+        })
+      )
+      yield* read
+      const error = yield* Effect.flip(
+        Effect.scoped(start({ domain: { name: "ndjson", version: 1, options: "keys=/hash" } }))
+      )
+      assert.include(error.message, "domain_options is pinned to nothing, configured is keys=/hash")
+      yield* tamper(layout, { "config:begin_seq": "7" })
+      assert.strictEqual((yield* Effect.flip(Effect.scoped(start())))._tag, "CatalogCorrupt")
+      yield* tamper(layout, { "config:begin_seq": undefined })
+      yield* Effect.scoped(start({ earliestSeq: 3 }))
+      yield* tamper(layout, { "config:begin_seq": "7" })
+      yield* Effect.scoped(start({ earliestSeq: 7 }))
+      yield* read
+    })
+  )
+
   it.effect("Catalog.make refuses to pin an earliest seq before the first", () =>
     Effect.gen(function* () {
       const layout = yield* temporaryLayout
@@ -161,6 +261,33 @@ export const openSuite = (it: Vitest.MethodsNonLive<Store>): void => {
       yield* Effect.sync(() => rmSync(path))
       const error = yield* Effect.flip(Effect.scoped(open(layout)))
       assert.deepStrictEqual([error._tag, "path" in error && error.path], ["ArtifactMissing", path])
+    })
+  )
+
+  it.effect("Catalog.make names a missing file at either end of what is frozen, above what was pruned", () =>
+    Effect.gen(function* () {
+      const layout = yield* temporaryLayout
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const catalog = yield* open(layout)
+          for (const number of [2, 3, 4, 5, 6])
+            yield* catalog.writeChunk({ chunk: ChunkId(number), kinds: ["entries"], produce: writeWanted })
+          yield* catalog.prune(ChunkId(4))
+        })
+      )
+      const remove = (number: number) => Effect.sync(() => rmSync(Layout.entriesPath(layout, ChunkId(number))))
+      yield* remove(2)
+      yield* Effect.scoped(Effect.flatMap(open(layout), (catalog) => catalog.sweep()))
+      for (const number of [6, 4]) {
+        yield* remove(number)
+        const error = yield* Effect.flip(Effect.scoped(open(layout)))
+        const path = Layout.entriesPath(layout, ChunkId(number))
+        assert.deepStrictEqual([error._tag, "path" in error && error.path], ["ArtifactMissing", path])
+        const catalog = Catalog.make({ layout, geometry, domain, checkFiles: false })
+        const findings = yield* Effect.scoped(Effect.flatMap(catalog, audit))
+        assert.isTrue(findings.some((finding) => finding._tag === "Missing" && finding.path === path))
+        yield* writeFiles([path])
+      }
     })
   )
 

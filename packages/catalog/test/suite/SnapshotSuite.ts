@@ -1,10 +1,21 @@
 import { assert, type Vitest } from "@effect/vitest"
 import { Disk } from "@icecore/packfile"
 import { Effect, Option, Stream } from "effect"
+import * as Catalog from "../../src/Catalog.ts"
 import { chunkKey } from "../../src/format/CatalogKey.ts"
 import { ChunkId, WindowId } from "../../src/Geometry.ts"
 import * as Layout from "../../src/Layout.ts"
-import { chunk, open, type Store, tamper, temporaryLayout, writeFiles, writeWanted } from "../Harness.ts"
+import {
+  chunk,
+  domain,
+  geometry,
+  open,
+  type Store,
+  tamper,
+  temporaryLayout,
+  writeFiles,
+  writeWanted
+} from "../Harness.ts"
 
 /** Reading as of one moment. */
 export const snapshotSuite = (it: Vitest.MethodsNonLive<Store>): void => {
@@ -32,6 +43,81 @@ export const snapshotSuite = (it: Vitest.MethodsNonLive<Store>): void => {
       assert.deepStrictEqual(yield* snapshot.firstFrozen("events"), Option.none())
     })
   )
+
+  it.effect("CatalogSnapshot.coverages and CatalogSnapshot.runs list what is frozen, in both directions", () =>
+    Effect.gen(function* () {
+      const catalog = yield* Effect.flatMap(temporaryLayout, open)
+      const write = (window: number, lo: number, hi: number) =>
+        catalog.writeIndex({
+          window: WindowId(window),
+          lo: ChunkId(lo),
+          hi: ChunkId(hi),
+          produce: (file) => writeFiles([file])
+        })
+      for (const number of [1, 5, 6, 9])
+        yield* catalog.writeChunk({ chunk: ChunkId(number), kinds: ["entries", "keys"], produce: writeWanted })
+      yield* write(0, 1, 1)
+      yield* write(0, 1, 2)
+      yield* write(1, 4, 6)
+      yield* write(3, 12, 13)
+      yield* catalog.demote([chunkKey(ChunkId(6), "keys")])
+      const snapshot = yield* catalog.snapshot
+      const coverages = (range?: Parameters<typeof snapshot.coverages>[0]) =>
+        Effect.map(Stream.runCollect(snapshot.coverages(range)), (found) =>
+          found.map(({ window, lo, hi }) => [window, lo, hi].map(Number))
+        )
+      const all = [
+        [0, 1, 2],
+        [1, 4, 6],
+        [3, 12, 13]
+      ]
+      assert.deepStrictEqual(yield* coverages(), all)
+      assert.deepStrictEqual(yield* coverages({ reverse: true }), all.toReversed())
+      assert.deepStrictEqual(yield* coverages({ from: WindowId(1), to: WindowId(2) }), [[1, 4, 6]])
+      assert.deepStrictEqual(yield* coverages({ to: WindowId(-1) }), [])
+      const runs = (range?: Parameters<typeof snapshot.runs>[0]) =>
+        Effect.map(Stream.runCollect(snapshot.runs(range)), (found) => found.map(({ key }) => Number(key.chunk)))
+      assert.deepStrictEqual(yield* runs(), [1, 5, 9])
+      assert.deepStrictEqual(yield* runs({ from: ChunkId(2), reverse: true }), [9, 5])
+    })
+  )
+
+  it.effect("Catalog.checkpoint copies the catalog of one moment", () =>
+    Effect.gen(function* () {
+      const layout = yield* temporaryLayout
+      const catalog = yield* open(layout)
+      yield* catalog.writeChunk({ chunk, kinds: ["entries"], produce: writeWanted })
+      const copy = `${layout.dataDir}/copy`
+      yield* catalog.checkpoint(copy)
+      yield* catalog.demote([chunkKey(chunk, "entries")])
+      const copied = yield* Layout.make({ dataDir: layout.dataDir, roots: { catalog: copy } })
+      const restored = yield* open(copied)
+      assert.deepStrictEqual(restored.pins, catalog.pins)
+      const snapshot = yield* restored.snapshot
+      assert.deepStrictEqual(yield* snapshot.artifactState(chunk, "entries"), Option.some("frozen"))
+      assert.strictEqual((yield* Effect.flip(catalog.checkpoint(copy)))._tag, "EngineMisuse")
+    })
+  )
+
+  for (const reverse of [false, true])
+    it.effect(
+      `CatalogSnapshot.coverages refuses two frozen key indexes of a window, ${reverse ? "back" : "for"}wards`,
+      () =>
+        Effect.gen(function* () {
+          const layout = yield* temporaryLayout
+          yield* Effect.scoped(open(layout))
+          yield* tamper(layout, {
+            "index:00000001:00000004:00000005": "frozen",
+            "index:00000001:00000004:00000006": "frozen"
+          })
+          const catalog = yield* Catalog.make({ layout, geometry, domain, checkFiles: false })
+          const snapshot = yield* catalog.snapshot
+          assert.strictEqual(
+            (yield* Effect.flip(Stream.runDrain(snapshot.coverages({ reverse }))))._tag,
+            "CatalogCorrupt"
+          )
+        })
+    )
 
   it.effect("CatalogSnapshot is of one moment", () =>
     Effect.gen(function* () {

@@ -1,13 +1,15 @@
 import { assert, type Vitest } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Option, Stream } from "effect"
-import type * as Catalog from "../../src/Catalog.ts"
+import * as Catalog from "../../src/Catalog.ts"
 import { chunkKey, indexKey } from "../../src/format/CatalogKey.ts"
 import { ChunkId, WindowId } from "../../src/Geometry.ts"
 import * as Layout from "../../src/Layout.ts"
 import {
   audit,
   chunk,
+  domain,
   exists,
+  geometry,
   open,
   type Store,
   stateOf,
@@ -140,6 +142,94 @@ export const writeSuite = (it: Vitest.MethodsNonLive<Store>): void => {
         [3, 8]
       )
       assert.strictEqual((yield* Stream.runCollect(snapshot.artifacts({ kind: "entries" }))).length, 6)
+    })
+  )
+
+  const writeRuns = (catalog: Catalog.Catalog, chunks: ReadonlyArray<number>) =>
+    Effect.forEach(chunks, (number) =>
+      catalog.writeChunk({ chunk: ChunkId(number), kinds: ["keys"], produce: writeWanted })
+    )
+
+  it.effect(
+    "Catalog.writeIndex follows a floor that rises within the window and widens again to the same or a later end",
+    () =>
+      Effect.gen(function* () {
+        const catalog = yield* Effect.flatMap(temporaryLayout, open)
+        for (const [lo, hi] of [
+          [4, 5],
+          [5, 6],
+          [6, 7],
+          [5, 7],
+          [4, 7]
+        ] as const) {
+          assert.isTrue(Option.isSome(yield* index(catalog, lo, hi)))
+          assert.deepStrictEqual(yield* coverage(catalog), [lo, hi])
+        }
+        yield* catalog.sweep({ known: true })
+        assert.deepStrictEqual(yield* audit(catalog), [])
+      })
+  )
+
+  it.effect("Catalog.writeIndex gives up the end of a coverage only to key runs", () =>
+    Effect.gen(function* () {
+      const catalog = yield* Effect.flatMap(temporaryLayout, open)
+      yield* index(catalog, 5, 7)
+      yield* writeRuns(catalog, [7])
+      const error = yield* Effect.flip(index(catalog, 4, 5))
+      assert.strictEqual(error._tag, "CoverageInvalid")
+      assert.include(error.message, "frozen key runs of chunks 6 to 7")
+      assert.deepStrictEqual(yield* coverage(catalog), [5, 7])
+      yield* writeRuns(catalog, [6])
+      yield* index(catalog, 4, 5)
+      assert.deepStrictEqual(yield* coverage(catalog), [4, 5])
+    })
+  )
+
+  it.effect("Catalog.writeIndex keeps the wider coverage when the key runs after it go while it is built", () =>
+    Effect.gen(function* () {
+      const catalog = yield* Effect.flatMap(temporaryLayout, open)
+      yield* writeRuns(catalog, [5])
+      yield* index(catalog, 5, 5)
+      const write = catalog.writeIndex({
+        window,
+        lo: ChunkId(4),
+        hi: ChunkId(4),
+        produce: (file) => Effect.andThen(writeFiles([file]), catalog.demote([chunkKey(ChunkId(5), "keys")]))
+      })
+      assert.strictEqual((yield* Effect.flip(write))._tag, "CoverageInvalid")
+      assert.deepStrictEqual(yield* coverage(catalog), [5, 5])
+      yield* catalog.sweep({ known: true })
+      assert.deepStrictEqual(yield* audit(catalog), [])
+    })
+  )
+
+  it.effect("Catalog.writeChunk and Catalog.writeIndex leave files that readers may reach", () =>
+    Effect.gen(function* () {
+      const layout = yield* temporaryLayout
+      let readerSince = 0
+      const catalog = yield* Catalog.make({
+        layout,
+        geometry,
+        domain,
+        destroyableBefore: Effect.sync(() => readerSince)
+      })
+      const write = catalog.writeChunk({ chunk, kinds: ["entries", "keys"], produce: writeWanted })
+      yield* catalog.writeChunk({ chunk, kinds: ["entries"], produce: writeWanted })
+      yield* index(catalog, 4, 5)
+      yield* index(catalog, 5, 6)
+      yield* catalog.demote([chunkKey(chunk, "entries"), indexKey(window, ChunkId(5), ChunkId(6))])
+      for (const refused of [write, index(catalog, 4, 5)]) {
+        const error = yield* Effect.flip(refused)
+        assert.deepStrictEqual([error._tag, "reason" in error && error.reason], ["CatalogBusy", "readers"])
+        assert.include(error.message, "readers may still reach")
+      }
+      assert.isNull(yield* stateOf(catalog, chunkKey(chunk, "keys")))
+      assert.isTrue(yield* exists(Layout.entriesPath(layout, chunk)))
+      readerSince = 1
+      yield* write
+      yield* index(catalog, 4, 5)
+      yield* catalog.sweep({ known: true })
+      assert.deepStrictEqual(yield* audit(catalog), [])
     })
   )
 
