@@ -1,8 +1,5 @@
 /** A store in real files for tests, on either engine. */
 
-import * as Fs from "node:fs"
-import * as Os from "node:os"
-import * as Path from "node:path"
 import { HotEngine } from "@icecore/catalog"
 import { ZstdLive } from "@icecore/codec"
 import type { Engine } from "@icecore/engine"
@@ -10,9 +7,11 @@ import * as LmdbEngine from "@icecore/engine/lmdb"
 import * as SqliteEngine from "@icecore/engine/sqlite"
 import type { Disk } from "@icecore/packfile"
 import { LiveDisk } from "@icecore/packfile/live"
-import { Effect, Layer, type Scope } from "effect"
+import { Layer } from "effect"
 import * as NdjsonDomain from "../../src/domain/NdjsonDomain.ts"
 import type * as Store from "../../src/Store.ts"
+
+export { directory } from "./LiveDirectory.ts"
 
 export type EngineName = "sqlite" | "lmdb"
 
@@ -32,9 +31,3 @@ export const services = (name: EngineName): Layer.Layer<Store.StoreServices> =>
     Layer.merge(NdjsonDomain.layer),
     Layer.orDie
   )
-
-/** A new directory, removed with the scope. */
-export const directory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "icecore-daemon-"))),
-  (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true, force: true }))
-)
