@@ -1,19 +1,16 @@
 /**
  * Reading: which part of a request is answered from where.
  *
- * A view takes the end of the log first, then the hot chunks it may need, then a snapshot of the catalog, and sends each chunk one
- * way: frozen in the snapshot, to its pack; else hot, to its database. In this order nothing falls between: a hot chunk leaves
- * the set only after it is frozen, so a chunk that the view found no longer hot is frozen in a snapshot taken later. What a
- * view holds is not closed under it.
+ * Every request takes a view ({@link import("./internal/Views.ts")}), which sends each chunk one way: frozen in its snapshot, to its pack;
+ * else hot, to its database. What a view holds is not closed under it. A key is looked up in the sources of
+ * {@link import("./internal/KeyTiers.ts")}, and every candidate is held against the entry itself.
  */
 import { type Catalog, Geometry, Layout } from "@icecore/catalog"
-import type { Zstd } from "@icecore/codec"
-import type { Disk } from "@icecore/packfile"
-import { Data, Effect, Option, type Scope, Stream } from "effect"
-import * as EntriesPack from "./EntriesPack.ts"
-import type { Entry, RangeOrder } from "./Entry.ts"
+import { Effect, Option, type Scope, Stream } from "effect"
+import { type Domain, keySizeBytes } from "./Domain.ts"
+import type { Entry } from "./Entry.ts"
+import type { ExplainRequest, ExplainStep, Explanation } from "./Explanation.ts"
 import {
-  EntryAbsent,
   EntryBelowFloor,
   EntryNotIngested,
   type History,
@@ -22,44 +19,47 @@ import {
   KeysUndefined,
   type RangeOptions
 } from "./History.ts"
-import * as HotChunk from "./HotChunk.ts"
-import type { HotSet } from "./internal/HotSet.ts"
+import { type Bounds, type ChunkReadError, make as makeReads, partsOf } from "./internal/ChunkReads.ts"
+import * as KeySearch from "./internal/KeySearch.ts"
+import type { KeyTiers } from "./internal/KeyTiers.ts"
 import * as LogState from "./internal/LogState.ts"
 import type { PackCache } from "./internal/PackCache.ts"
+import type { View, Views } from "./internal/Views.ts"
 import type { StorageError } from "./StorageError.ts"
 
 export interface ReadView {
   /** See `History.get`. */
-  readonly get: (seq: number) => Effect.Effect<Uint8Array, HistoryReadError>
+  readonly get: History["get"]
   /** See `History.range`. */
-  readonly range: (options?: RangeOptions) => Stream.Stream<ReadonlyArray<Entry>, HistoryReadError>
+  readonly range: History["range"]
   /** See `History.find`. */
   readonly find: History["find"]
   /** See `History.explain`. */
   readonly explain: History["explain"]
+  /**
+   * For each key the seq of a served entry that has a key with the same first 16 bytes; −1 when there is none. For ingestion: it costs
+   * little when there is none, and counts against no limit.
+   */
+  readonly occupied: (keys: ReadonlyArray<Uint8Array>) => Effect.Effect<ReadonlyArray<number>, ChunkReadError>
 }
 
 export interface ReadViewOptions {
-  readonly state: LogState.LogState
-  readonly hotSet: HotSet<StorageError>
   readonly catalog: Catalog.Catalog
-  readonly packs: PackCache<StorageError | ChunkNotFrozen>
-}
-
-/** Consecutive entries, both inclusive. */
-export interface Bounds {
-  readonly from: number
-  readonly to: number
+  readonly domain: Domain
+  readonly views: Views
+  readonly packs: PackCache<StorageError>
+  readonly tiers: KeyTiers
 }
 
 const isSeq = (value: number): boolean => Number.isSafeInteger(value) && value >= 0
 
+const notSeq = (field: "seq" | "from" | "to", actual: number): HistoryRequestInvalid =>
+  new HistoryRequestInvalid({ field, expected: "an integer of 0 to 2^53 - 1", actual })
+
 /** What is wrong with the numbers of a request by themselves. */
 const invalid = ({ from, to, limit }: RangeOptions): HistoryRequestInvalid | undefined => {
   const seqs = [["from", from] as const, ["to", to] as const]
-  for (const [field, actual] of seqs)
-    if (actual !== undefined && !isSeq(actual))
-      return new HistoryRequestInvalid({ field, expected: "an integer of 0 to 2^53 - 1", actual })
+  for (const [field, actual] of seqs) if (actual !== undefined && !isSeq(actual)) return notSeq(field, actual)
   if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1))
     return new HistoryRequestInvalid({ field: "limit", expected: "an integer of 1 or more", actual: limit })
   if (from !== undefined && to !== undefined && from > to)
@@ -67,20 +67,27 @@ const invalid = ({ from, to, limit }: RangeOptions): HistoryRequestInvalid | und
   return undefined
 }
 
+/** Whether the view serves an entry. */
+const refusal = (view: View, seq: number): EntryBelowFloor | EntryNotIngested | undefined => {
+  if (seq < view.floor) return new EntryBelowFloor({ seq, served: LogState.served(view) })
+  if (seq >= view.nextSeq) return new EntryNotIngested({ seq, served: LogState.served(view) })
+  return undefined
+}
+
 /** The entries that a request means, cut to what is served and to its limit; none when nothing is asked of an empty log. */
 export const boundsOf = (
-  state: LogState.LogState,
+  view: Pick<View, "floor" | "nextSeq">,
   options: RangeOptions
 ): Effect.Effect<Option.Option<Bounds>, HistoryRequestInvalid | EntryBelowFloor | EntryNotIngested> => {
   const fault = invalid(options)
   if (fault !== undefined) return Effect.fail(fault)
-  const served = LogState.served(state)
+  const served = LogState.served(view)
   const { from, to, limit, order } = options
   for (const seq of [from, to])
-    if (seq !== undefined && seq < state.floor) return Effect.fail(new EntryBelowFloor({ seq, served }))
-  if (from !== undefined && from >= state.nextSeq) return Effect.fail(new EntryNotIngested({ seq: from, served }))
+    if (seq !== undefined && seq < view.floor) return Effect.fail(new EntryBelowFloor({ seq, served }))
+  if (from !== undefined && from >= view.nextSeq) return Effect.fail(new EntryNotIngested({ seq: from, served }))
   if (Option.isNone(served)) return Effect.succeedNone
-  const first = from ?? state.floor
+  const first = from ?? view.floor
   const last = Math.min(to ?? served.value.latest, served.value.latest)
   const count = Math.min(limit ?? Number.MAX_SAFE_INTEGER, last - first + 1)
   return Effect.succeedSome(
@@ -88,66 +95,19 @@ export const boundsOf = (
   )
 }
 
-export const make = ({ state, hotSet, catalog, packs }: ReadViewOptions): ReadView => {
-  const { geometry } = state
-
-  const absent = (seq: number, detail: string): EntryAbsent =>
-    new EntryAbsent({ seq, chunk: Geometry.chunkOf(geometry, seq), served: LogState.served(state), detail })
-
-  const frozen = <A, R>(
-    seq: number,
-    read: Effect.Effect<A, StorageError | ChunkNotFrozen, R>
-  ): Effect.Effect<A, HistoryReadError, R> =>
-    Effect.catchTag(read, "ChunkNotFrozen", () => Effect.fail(absent(seq, "the chunk is neither frozen nor hot")))
+export const make = ({ catalog, domain, views, packs, tiers }: ReadViewOptions): ReadView => {
+  const { geometry } = catalog.pins
+  const reads = makeReads({ geometry, packs })
+  const search = Option.map(domain.keys, (keys) => KeySearch.make({ geometry, keys, tiers, reads }))
+  const keysUndefined = new KeysUndefined({ domain: domain.name })
 
   const get = (seq: number): Effect.Effect<Uint8Array, HistoryReadError> =>
-    Effect.suspend(() => {
-      if (!isSeq(seq))
-        return Effect.fail(
-          new HistoryRequestInvalid({ field: "seq", expected: "an integer of 0 to 2^53 - 1", actual: seq })
-        )
-      if (seq < state.floor) return Effect.fail(new EntryBelowFloor({ seq, served: LogState.served(state) }))
-      if (seq >= state.nextSeq) return Effect.fail(new EntryNotIngested({ seq, served: LogState.served(state) }))
-      const chunk = Geometry.chunkOf(geometry, seq)
-      return Effect.flatMap(
-        hotSet.use(chunk, (hot) => HotChunk.get(hot, seq)),
-        (hot): Effect.Effect<Uint8Array, HistoryReadError> => {
-          if (Option.isNone(hot))
-            return frozen(
-              seq,
-              packs.use(chunk, (pack) => EntriesPack.get(pack, seq))
-            )
-          return Option.isSome(hot.value)
-            ? Effect.succeed(hot.value.value)
-            : Effect.fail(absent(seq, "its hot database does not have it"))
-        }
-      )
-    })
-
-  const routeOf = Effect.fnUntraced(function* (bounds: Bounds) {
-    const hot = new Map<number, HotChunk.HotChunk>()
-    for (const chunk of hotSet.chunks()) {
-      if (chunk < Geometry.chunkOf(geometry, bounds.from) || chunk > Geometry.chunkOf(geometry, bounds.to)) continue
-      const held = yield* hotSet.hold(chunk)
-      if (Option.isSome(held)) hot.set(chunk, held.value)
-    }
-    const snapshot = yield* catalog.snapshot
-    return (chunk: Geometry.ChunkId, part: ChunkPart): Stream.Stream<ReadonlyArray<Entry>, HistoryReadError> =>
-      Stream.unwrap(
-        Effect.gen(function* (): Effect.fn.Return<
-          Stream.Stream<ReadonlyArray<Entry>, HistoryReadError>,
-          HistoryReadError,
-          Scope.Scope
-        > {
-          const artifact = yield* snapshot.artifactState(chunk, "entries")
-          if (Option.contains(artifact, "frozen"))
-            return EntriesPack.range(yield* frozen(part.from, packs.hold(chunk)), part)
-          const held = hot.get(chunk)
-          if (held !== undefined) return HotChunk.range(held, part)
-          return Stream.fail(absent(part.from, "the chunk is neither frozen nor hot"))
+    isSeq(seq)
+      ? views.use((view): Effect.Effect<Uint8Array, HistoryReadError> => {
+          const fault = refusal(view, seq)
+          return fault === undefined ? reads.get(view, seq) : Effect.fail(fault)
         })
-      )
-  })
+      : Effect.fail(notSeq("seq", seq))
 
   const range = (options: RangeOptions = {}): Stream.Stream<ReadonlyArray<Entry>, HistoryReadError> =>
     Stream.unwrap(
@@ -156,63 +116,88 @@ export const make = ({ state, hotSet, catalog, packs }: ReadViewOptions): ReadVi
         HistoryReadError,
         Scope.Scope
       > {
-        const bounds = yield* boundsOf(state, options)
+        const view = yield* views.open
+        const bounds = yield* boundsOf(view, options)
         if (Option.isNone(bounds)) return Stream.empty
-        const route = yield* routeOf(bounds.value)
         const parts = partsOf(geometry, bounds.value, options.order ?? "ascending")
-        return Stream.flatMap(Stream.fromIterable(parts), ({ chunk, part }) => route(chunk, part))
+        return Stream.flatMap(Stream.fromIterable(parts), ({ chunk, part }) => reads.range(view, chunk, part))
       })
     )
 
-  const keysUndefined = Effect.fail(new KeysUndefined({ domain: catalog.pins.domain.name }))
-  return { get, range, find: () => keysUndefined, explain: () => keysUndefined }
-}
-
-/** What a request wants of one chunk. */
-interface ChunkPart extends Bounds {
-  readonly order: RangeOrder
-}
-
-/** The chunks of a range in the order asked for, each with its share. Lazy: a range may span any number of chunks. */
-function* partsOf(
-  geometry: Geometry.Geometry,
-  bounds: Bounds,
-  order: RangeOrder
-): Generator<{ readonly chunk: Geometry.ChunkId; readonly part: ChunkPart }> {
-  const first = Geometry.chunkOf(geometry, bounds.from)
-  const last = Geometry.chunkOf(geometry, bounds.to)
-  for (let index = 0; index <= last - first; index++) {
-    const chunk = Geometry.ChunkId(order === "ascending" ? first + index : last - index)
-    const from = Math.max(bounds.from, Geometry.firstSeqOf(geometry, chunk))
-    const to = Math.min(bounds.to, Geometry.lastSeqOf(geometry, chunk))
-    yield { chunk, part: { from, to, order } }
+  const searching = <A>(
+    key: Uint8Array,
+    use: (search: KeySearch.KeySearch, view: View) => Effect.Effect<A, HistoryReadError>
+  ): Effect.Effect<A, HistoryReadError> => {
+    if (Option.isNone(search)) return Effect.fail(keysUndefined)
+    if (key.length !== keySizeBytes)
+      return Effect.fail(
+        new HistoryRequestInvalid({ field: "key", expected: `${keySizeBytes} bytes`, actual: key.length })
+      )
+    return views.use((view) => use(search.value, view))
   }
-}
 
-/** A chunk that the catalog does not say is frozen. */
-export class ChunkNotFrozen extends Data.Error<{ readonly chunk: number }> {
-  readonly _tag = "ChunkNotFrozen"
-  override readonly name = "ChunkNotFrozen"
-  override get message(): string {
-    return `Cannot open the pack of chunk ${this.chunk}: it is not frozen`
-  }
-}
+  const find = (key: Uint8Array): Effect.Effect<Option.Option<Entry>, HistoryReadError> =>
+    searching(key, (found, view) => found.find(view, key))
 
-/** Opens the pack of a frozen chunk for the scope. */
-export const openPack: (
-  catalog: Catalog.Catalog,
-  chunk: Geometry.ChunkId
-) => Effect.Effect<EntriesPack.EntriesPack, StorageError | ChunkNotFrozen, Disk | Zstd | Scope.Scope> =
-  Effect.fnUntraced(function* (catalog: Catalog.Catalog, chunk: Geometry.ChunkId) {
-    const { geometry } = catalog.pins
-    const artifact = yield* Effect.scoped(
-      Effect.flatMap(catalog.snapshot, (snapshot) => snapshot.artifactState(chunk, "entries"))
+  const outside = { tier: "bounds", name: "served range", path: Option.none() } as const
+
+  const explainSeq = (seq: number): Effect.Effect<Explanation, HistoryReadError> => {
+    if (!isSeq(seq)) return Effect.fail(notSeq("seq", seq))
+    return views.use(
+      Effect.fnUntraced(function* (view: View): Effect.fn.Return<Explanation, HistoryReadError> {
+        const seen = { request: { seq }, floor: view.floor, latest: view.nextSeq - 1 }
+        const about = { seq: Option.some(seq) }
+        const fault = refusal(view, seq)
+        if (fault !== undefined) {
+          const isBelow = fault._tag === "EntryBelowFloor"
+          const reason = isBelow ? `the floor is ${view.floor}` : `the latest entry is ${view.nextSeq - 1}`
+          const outcome = isBelow ? "below floor" : "not served yet"
+          return { ...seen, answer: Option.none(), steps: [{ ...outside, ...about, outcome, reason, readCount: 0 }] }
+        }
+        const chunk = Geometry.chunkOf(geometry, seq)
+        const route = yield* view.route(chunk)
+        const bytes = yield* reads.getBy(view, route, seq)
+        const reason = route._tag === "Hot" ? `chunk ${chunk} is not frozen yet` : `chunk ${chunk} is frozen`
+        const tier = route._tag === "Hot" ? "hot" : "pack"
+        const step = { tier, ...placeOf({ seq }, tier), ...about, outcome: "answered", reason, readCount: 1 } as const
+        return { ...seen, answer: Option.some({ seq, sizeBytes: bytes.length }), steps: [step] }
+      })
     )
-    if (!Option.contains(artifact, "frozen")) return yield* new ChunkNotFrozen({ chunk })
-    return yield* EntriesPack.open({
-      path: Layout.entriesPath(catalog.layout, chunk),
-      chunk,
-      firstSeq: Geometry.firstSeqOf(geometry, chunk),
-      entryCount: geometry.entriesPerChunk
+  }
+
+  const explainKey = (key: Uint8Array): Effect.Effect<Explanation, HistoryReadError> =>
+    searching(
+      key,
+      Effect.fnUntraced(function* (
+        found: KeySearch.KeySearch,
+        view: View
+      ): Effect.fn.Return<Explanation, HistoryReadError> {
+        const steps: Array<ExplainStep> = []
+        const entry = yield* found.find(view, key, ({ at, ...step }) => {
+          steps.push({ ...step, ...placeOf(at, step.tier) })
+        })
+        const answer = Option.map(entry, ({ seq, bytes }) => ({ seq, sizeBytes: bytes.length }))
+        return { request: { key }, answer, floor: view.floor, latest: view.nextSeq - 1, steps }
+      })
+    )
+
+  const placeOf = (at: KeySearch.Place, tier: ExplainStep["tier"]): Pick<ExplainStep, "name" | "path"> => {
+    if ("_tag" in at) return { name: KeySearch.nameOf(at), path: tiers.pathOf(at) }
+    if (tier === "bounds") return { name: outside.name, path: outside.path }
+    const chunk = Geometry.chunkOf(geometry, at.seq)
+    return tier === "hot"
+      ? { name: `hot chunk ${chunk}`, path: Option.some(Layout.hotPath(catalog.layout, chunk)) }
+      : { name: `pack of chunk ${chunk}`, path: Option.some(Layout.entriesPath(catalog.layout, chunk)) }
+  }
+
+  const explain = (request: ExplainRequest): Effect.Effect<Explanation, HistoryReadError> =>
+    "key" in request ? explainKey(request.key) : explainSeq(request.seq)
+
+  const occupied: ReadView["occupied"] = (keys) =>
+    Option.match(search, {
+      onNone: () => Effect.succeed(keys.map(() => -1)),
+      onSome: (found) => views.useInside((view) => found.occupied(view, keys))
     })
-  })
+
+  return { get, range, find, explain, occupied }
+}

@@ -21,9 +21,13 @@ import {
 } from "./History.ts"
 import * as Ingestion from "./Ingestion.ts"
 import * as HotSet from "./internal/HotSet.ts"
+import * as KeyTiers from "./internal/KeyTiers.ts"
 import * as LogState from "./internal/LogState.ts"
 import * as PackCache from "./internal/PackCache.ts"
 import * as ReopeningEngine from "./internal/ReopeningEngine.ts"
+import * as ViewEpoch from "./internal/ViewEpoch.ts"
+import * as Views from "./internal/Views.ts"
+import * as WatchedCatalog from "./internal/WatchedCatalog.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as LogWriter from "./LogWriter.ts"
 import { processChunk } from "./ProcessChunk.ts"
@@ -64,6 +68,10 @@ export interface StoreOptions extends Layout.LayoutOptions {
   readonly maxUnfrozenChunks?: number
   /** Packfiles kept open while nobody reads them. Default 64. */
   readonly idlePackCount?: number
+  /** Bounds of reads: how many at once (default 256), and how long one may take (default 300,000 ms). */
+  readonly views?: Pick<Views.ViewsOptions, "maxCount" | "maxAgeMillis">
+  /** Bytes of memory that key indexes, and filters over key runs, may take. Beyond it they are read from disk. Default 64 MiB. */
+  readonly keyCacheBytes?: number
   /** How a full disk and other failures that may pass are tried again. */
   readonly retry?: Lifecycle.RetryOptions
   /** `readOnly` changes nothing: no append, no freeze, no discard, no repair. Default `readWrite`. */
@@ -113,24 +121,30 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     if (isReadOnly) yield* mustExist(engine, layout)
     yield* StorageLock.acquire(layout)
     const freeSpaceBytes = disk.freeSpaceBytes(dataDir)
-    const catalog = yield* Effect.provideService(
+    const epoch = ViewEpoch.make()
+    const unwatched = yield* Effect.provideService(
       Catalog.make({
         layout,
         geometry: options.geometry ?? {},
         geometryDefaults,
-        domain: { name: domain.name, version: domain.version }
+        domain: { name: domain.name, version: domain.version, options: domain.options }
       }),
       Engine,
-      ReopeningEngine.make({ engine, freeSpaceBytes, neededBytes: reopenSpaceBytes })
+      ReopeningEngine.make({ engine, freeSpaceBytes, neededBytes: reopenSpaceBytes, onReopen: epoch.advance })
     )
+    const catalog = WatchedCatalog.make(unwatched, epoch)
     const { geometry } = catalog.pins
-    const hotSet = yield* HotSet.make<StorageError>()
-    const packs = yield* PackCache.make<StorageError | ReadView.ChunkNotFrozen>({
-      idleCount: options.idlePackCount ?? 64,
-      open: (chunk) => Effect.provideContext(ReadView.openPack(catalog, chunk), services)
-    })
+    const hotSet = yield* HotSet.make<StorageError>(epoch)
+    const packs = yield* PackCache.make({ catalog, services, idleCount: options.idlePackCount ?? 64 })
     const { state, plan, frozenCount } = yield* Recovery.recover({ catalog, hotSet, isReadOnly })
-    const view = ReadView.make({ state, hotSet, catalog, packs })
+    const views = yield* Views.make({ ...options.views, state, hotSet, catalog, epoch, packs })
+    const tiers = yield* KeyTiers.make({
+      catalog,
+      packs,
+      services,
+      ...(options.keyCacheBytes === undefined ? {} : { residentBytes: options.keyCacheBytes })
+    })
+    const view = ReadView.make({ catalog, domain, views, packs, tiers })
     const lifecycle = isReadOnly
       ? Lifecycle.resting(frozenCount)
       : yield* Lifecycle.make({

@@ -6,6 +6,7 @@ import * as EntriesPack from "../src/EntriesPack.ts"
 import { hotKeyspaces } from "../src/format/HotFormat.ts"
 import * as HotChunk from "../src/HotChunk.ts"
 import * as HotSet from "../src/internal/HotSet.ts"
+import * as ViewEpoch from "../src/internal/ViewEpoch.ts"
 import { choose, processChunk } from "../src/ProcessChunk.ts"
 import type { Source } from "../src/Source.ts"
 import type { StorageError } from "../src/StorageError.ts"
@@ -30,7 +31,7 @@ const withBench = <A, E>(use: (bench: Bench) => Effect.Effect<A, E, StoreService
     yield* StorageLock.acquire(layout)
     const geometry = yield* Geometry.make(smallGeometry)
     const catalog = yield* Catalog.make({ layout, geometry, domain: { name: "ndjson", version: 1 } })
-    const hotSet = yield* HotSet.make<StorageError>()
+    const hotSet = yield* HotSet.make<StorageError>(ViewEpoch.make())
     const fill = Effect.fnUntraced(function* (count: number) {
       const hot = yield* hotSet.add(
         Effect.map(catalog.openHot(chunk, { keyspaces: hotKeyspaces }), (database) =>

@@ -42,8 +42,8 @@ export const awaitRoom = (state: LogState): Effect.Effect<void, StorageError> =>
     state.room.isOpen() ? Effect.void : Effect.raceFirst(state.room.await, Deferred.await(state.stuck))
   )
 
-/** What is served now. */
-export const served = (state: LogState): Option.Option<ServedRange> =>
+/** What is served now, or by a view. */
+export const served = (state: Pick<LogState, "floor" | "nextSeq">): Option.Option<ServedRange> =>
   state.nextSeq > state.floor ? Option.some({ floor: state.floor, latest: state.nextSeq - 1 }) : Option.none()
 
 /** Serves from `floor` on, from now on. Reads that are under way keep theirs. */

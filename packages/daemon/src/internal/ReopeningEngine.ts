@@ -33,6 +33,8 @@ export interface ReopeningOptions {
   readonly freeSpaceBytes: Effect.Effect<number, { readonly message: string }>
   /** Free bytes below which a database stays as it is: closed on a full disk it may not open again. */
   readonly neededBytes: number
+  /** Run before a database is opened again: gives back snapshots that are only kept to be at hand. Default: there are none. */
+  readonly onReopen?: Effect.Effect<void>
 }
 
 export const make = (options: ReopeningOptions): Engine => ({
@@ -41,7 +43,7 @@ export const make = (options: ReopeningOptions): Engine => ({
 })
 
 const open = Effect.fnUntraced(function* (
-  { engine, freeSpaceBytes, neededBytes }: ReopeningOptions,
+  { engine, freeSpaceBytes, neededBytes, onReopen }: ReopeningOptions,
   opening: OpenOptions
 ): Effect.fn.Return<Database, EngineOpenError, Scope.Scope> {
   const parent = yield* Effect.scope
@@ -56,7 +58,7 @@ const open = Effect.fnUntraced(function* (
     return { database: yield* exit, scope }
   }, Effect.uninterruptible)
 
-  const gate = ReaderGate.make()
+  const gate = ReaderGate.make(onReopen)
   const turn = Semaphore.makeUnsafe(1)
   let current = yield* openIn(undefined)
   let isSuspect = false
