@@ -71,10 +71,10 @@ export interface CatalogOptions<E = never, R = never> {
   readonly domain: DomainPin
   /**
    * Lowest seq ever kept, at least the geometry's `firstSeq`. A number that differs from what is pinned is pinned instead, durably:
-   * see {@link Catalog.previousEarliestSeq}. `onFirstStart` runs when the catalog is made, and later starts take what is pinned.
+   * see {@link Catalog.previousEarliestSeq}. `genesis` is the geometry's `firstSeq`. `onFirstStart` runs when the catalog is made, and later starts take what is pinned.
    * Default: on first start the geometry's `firstSeq`, later what is pinned.
    */
-  readonly earliestSeq?: number | { readonly onFirstStart: Effect.Effect<number, E, R> }
+  readonly earliestSeq?: number | "genesis" | { readonly onFirstStart: Effect.Effect<number, E, R> }
   /**
    * Whether to fail with `ArtifactMissing` when a file at either end of what is frozen is not there. `false` is for those who look
    * for such files themselves, to report them or to make them again. Default true.

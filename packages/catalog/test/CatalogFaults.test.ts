@@ -3,12 +3,21 @@ import { type Database, Engine, EngineFailed, EnginePoisoned } from "@icecore/en
 import * as MemoryEngine from "@icecore/engine/memory"
 import { Disk, type DiskError } from "@icecore/packfile"
 import { CrashRecorder, FaultEnumerator, SimulatedDisk } from "@icecore/packfile/testing"
-import { Effect, Exit, Layer, Option, type Scope } from "effect"
+import { Cause, Effect, Exit, Layer, Option, type Scope, Stream } from "effect"
 import { artifactKinds, chunkKey } from "../src/format/CatalogKey.ts"
-import { ChunkId } from "../src/Geometry.ts"
+import { ChunkId, WindowId } from "../src/Geometry.ts"
 import * as HotEngine from "../src/HotEngine.ts"
 import * as Layout from "../src/Layout.ts"
-import { layout, open, recover, requireFrozen, requireSettled, writeWanted } from "./crash/CrashHarness.ts"
+import {
+  layout,
+  open,
+  recover,
+  requireFrozen,
+  requireNoEmptyDirectory,
+  requireSettled,
+  writeFile,
+  writeWanted
+} from "./crash/CrashHarness.ts"
 import { exists, type Store } from "./Harness.ts"
 
 const chunk = ChunkId(0)
@@ -148,6 +157,53 @@ describe("Catalog", () => {
           )
       })
       assert.isAbove(report.runCount, 100)
+    })
+  )
+
+  it.live("Catalog.prune, Catalog.writeIndex and Catalog.sweep settle in the same process what a disk fault left", () =>
+    Effect.gen(function* () {
+      const provided = <A, E>(effect: Effect.Effect<A, E, Store | Scope.Scope>) =>
+        Effect.provide(effect, HotEngine.layer.pipe(Layer.provideMerge(MemoryEngine.layer)))
+      const window = WindowId(0)
+      const report = yield* FaultEnumerator.enumerateFaults({
+        name: "pruning and rolling",
+        scenario: provided(
+          Effect.gen(function* () {
+            const catalog = yield* open
+            const attempt = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.exit(effect)
+            for (const number of [0, 1, 2, 3]) {
+              const kinds = ["entries", "keys"] as const
+              yield* attempt(catalog.writeChunk({ chunk: ChunkId(number), kinds, produce: writeWanted }))
+            }
+            for (const [lo, hi] of [
+              [0, 1],
+              [1, 3],
+              [0, 3]
+            ] as const)
+              yield* attempt(
+                catalog.writeIndex({ window, lo: ChunkId(lo), hi: ChunkId(hi), produce: (file) => writeFile(file) })
+              )
+            yield* attempt(catalog.prune(ChunkId(2)))
+            yield* attempt(catalog.sweep({ known: true }))
+            yield* attempt(catalog.prune(ChunkId(4)))
+            yield* attempt(catalog.sweep({ known: true }))
+            const last = yield* attempt(catalog.sweep({ known: true }))
+            if (Exit.isFailure(last)) return false
+            assert.deepStrictEqual(yield* catalog.sweep(), { artifactCount: 0, hotCount: 0, deferredCount: 0 })
+            const snapshot = yield* catalog.snapshot
+            assert.deepStrictEqual(yield* Stream.runCollect(snapshot.artifacts()), [])
+            assert.deepStrictEqual(yield* Stream.runCollect(snapshot.indexes), [])
+            return true
+          })
+        ),
+        check: (outcome, fault) =>
+          Effect.gen(function* () {
+            if (Exit.isFailure(outcome) && fault === undefined) return yield* Effect.failCause(outcome.cause)
+            if (Exit.isFailure(outcome) && Cause.hasDies(outcome.cause)) return yield* Effect.failCause(outcome.cause)
+            if (Exit.isSuccess(outcome) && outcome.value) yield* requireNoEmptyDirectory
+          })
+      })
+      assert.isAbove(report.runCount, 300)
     })
   )
 })

@@ -93,4 +93,19 @@ describe("Geometry", () => {
       assert.deepStrictEqual(yield* G.make({ firstSeq: 2 }), { ...G.defaults, firstSeq: 2 })
     })
   )
+
+  it("Geometry.keyedFault refuses windows of more than 2^32 entries, and what Geometry.fault refuses", () => {
+    const keyed = (entriesPerChunk: number, chunksPerWindow: number) =>
+      G.keyedFault({ firstSeq: 0, entriesPerChunk, chunksPerWindow })
+    assert.isUndefined(G.keyedFault(G.defaults))
+    assert.isUndefined(keyed(0x1_0000, 0x1_0000))
+    assert.isUndefined(keyed(0xffff_ffff, 1))
+    for (const chunksPerWindow of [0x1_0001, 100_000_000]) {
+      const found = keyed(0x1_0000, chunksPerWindow)
+      assert.deepStrictEqual([found?.field, found?.actual], ["chunksPerWindow", chunksPerWindow])
+      assert.include(found?.message, "expected 1 to 65536")
+    }
+    assert.strictEqual(keyed(0xffff_ffff, 2)?.field, "chunksPerWindow")
+    assert.strictEqual(keyed(0, 1)?.field, "entriesPerChunk")
+  })
 })

@@ -215,7 +215,7 @@ export const open: <E, R>(
     if (Option.isSome(data)) return yield* new CatalogLost({ path, found: data.value })
     const geometry: Geometry.Geometry = { ...(options.geometryDefaults ?? Geometry.defaults), ...options.geometry }
     const earliest =
-      earliestSeq === undefined
+      earliestSeq === undefined || earliestSeq === "genesis"
         ? geometry.firstSeq
         : typeof earliestSeq === "number"
           ? earliestSeq
@@ -227,9 +227,11 @@ export const open: <E, R>(
   }
   const pinned = yield* decodePins(path, texts)
   yield* refuseUnknownKeys(database)
+  const geometry: Geometry.Geometry = { ...pinned.geometry, ...options.geometry }
+  const wantedEarliest = earliestSeq === "genesis" ? geometry.firstSeq : earliestSeq
   const pins: Pins.Pins = {
-    geometry: { ...pinned.geometry, ...options.geometry },
-    earliestSeq: typeof earliestSeq === "number" ? earliestSeq : pinned.earliestSeq,
+    geometry,
+    earliestSeq: typeof wantedEarliest === "number" ? wantedEarliest : pinned.earliestSeq,
     domain
   }
   const pinnedTexts = Pins.encode(pinned)

@@ -4,6 +4,7 @@ import type { Layer } from "effect"
 import type { Store } from "../Harness.ts"
 import { hotSuite } from "./HotSuite.ts"
 import { openSuite } from "./OpeningSuite.ts"
+import { pruningSuite } from "./PruningSuite.ts"
 import { removalSuite } from "./RemovalSuite.ts"
 import { snapshotSuite } from "./SnapshotSuite.ts"
 import { writeSuite } from "./WritingSuite.ts"
@@ -14,6 +15,7 @@ export const catalogSuite = (name: string, store: Layer.Layer<Store>): void => {
     openSuite(it)
     writeSuite(it)
     removalSuite(it)
+    pruningSuite(it)
     hotSuite(it)
     snapshotSuite(it)
   })
