@@ -1,6 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FastCheck from "fast-check"
-import { decodePosition, decodeSeq, encodePosition, encodeSeq } from "../src/format/HotFormat.ts"
+import {
+  decodeKeyedSeq,
+  decodePosition,
+  decodeSeq,
+  encodeKeyedSeq,
+  encodePosition,
+  encodeSeq,
+  hotKeyspaces,
+  keyPrefixOf
+} from "../src/format/HotFormat.ts"
 
 const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
 
@@ -47,5 +56,23 @@ describe("HotFormat", () => {
     )
     for (let length = 0; length < 8; length++) assert.isUndefined(decodePosition(new Uint8Array(length)))
     assert.isUndefined(decodePosition(new Uint8Array(12).fill(0xff)))
+  })
+
+  it("encodeKeyedSeq and keyPrefixOf give the documented bytes", () => {
+    const key = Uint8Array.from({ length: 32 }, (_, index) => index)
+    assert.strictEqual(hex(keyPrefixOf(key)), "000102030405060708090a0b0c0d0e0f")
+    assert.strictEqual(hex(encodeKeyedSeq(key, 258)), "101112131415161718191a1b1c1d1e1f0000000000000102")
+    assert.deepStrictEqual(hotKeyspaces, ["entries", "keys", "source"])
+  })
+
+  it("decodeKeyedSeq inverts encodeKeyedSeq and refuses another length and a number that is not exact", () => {
+    const keys = FastCheck.uint8Array({ minLength: 32, maxLength: 32 })
+    FastCheck.assert(
+      FastCheck.property(keys, seqs, (key, seq) => {
+        assert.deepStrictEqual(decodeKeyedSeq(encodeKeyedSeq(key, seq)), { rest: key.slice(16), seq })
+      })
+    )
+    for (const length of [0, 16, 23, 25, 32]) assert.isUndefined(decodeKeyedSeq(new Uint8Array(length)))
+    assert.isUndefined(decodeKeyedSeq(new Uint8Array(24).fill(0xff)))
   })
 })
