@@ -1,7 +1,7 @@
 /**
  * How a read was answered: which tiers were asked, in their order, and what each said.
  */
-import { Option } from "effect"
+import { Option, Schema } from "effect"
 import { Hex } from "effect/encoding"
 
 /** What was asked for. */
@@ -60,8 +60,46 @@ export const readCountOf = ({ steps }: Explanation): number => steps.reduce((sum
 export const falsePositiveCountOf = ({ steps }: Explanation): number =>
   steps.filter(({ outcome }) => outcome === "false positive").length
 
+/** An explanation as programs read it. */
+export interface ExplanationJson {
+  readonly request: { readonly seq: number } | { readonly key: string }
+  readonly answer: { readonly seq: number; readonly sizeBytes: number } | null
+  readonly served: { readonly floor: number; readonly latest: number } | null
+  readonly readCount: number
+  readonly falsePositiveCount: number
+  readonly steps: ReadonlyArray<{
+    readonly tier: string
+    readonly name: string
+    readonly outcome: string
+    readonly reason: string
+    readonly readCount: number
+    readonly seq?: number
+    readonly path?: string
+  }>
+}
+
+/** Reads what {@link toJson} made. */
+export const ExplanationJson: Schema.Codec<ExplanationJson> = Schema.Struct({
+  request: Schema.Union([Schema.Struct({ seq: Schema.Int }), Schema.Struct({ key: Schema.String })]),
+  answer: Schema.NullOr(Schema.Struct({ seq: Schema.Int, sizeBytes: Schema.Int })),
+  served: Schema.NullOr(Schema.Struct({ floor: Schema.Int, latest: Schema.Int })),
+  readCount: Schema.Int,
+  falsePositiveCount: Schema.Int,
+  steps: Schema.Array(
+    Schema.Struct({
+      tier: Schema.String,
+      name: Schema.String,
+      outcome: Schema.String,
+      reason: Schema.String,
+      readCount: Schema.Int,
+      seq: Schema.optionalKey(Schema.Int),
+      path: Schema.optionalKey(Schema.String)
+    })
+  )
+})
+
 /** The explanation for programs. `paths` says whether files and databases are named by their paths, too. */
-export const toJson = (explanation: Explanation, options: { readonly paths: boolean }): unknown => {
+export const toJson = (explanation: Explanation, options: { readonly paths: boolean }): ExplanationJson => {
   const { request, answer, floor, latest, steps } = explanation
   return {
     request: "key" in request ? { key: Hex.encode(request.key) } : { seq: request.seq },
@@ -78,18 +116,13 @@ export const toJson = (explanation: Explanation, options: { readonly paths: bool
 }
 
 /** The explanation for people: a line a step, then the answer. */
-export const toText = (explanation: Explanation): string => {
-  const { request, answer, steps } = explanation
-  const what = "key" in request ? `key 0x${Hex.encode(request.key)}` : `entry ${request.seq}`
-  const lines = steps.map((step, index) => {
-    const seq = Option.match(step.seq, { onNone: () => "", onSome: (found) => ` (entry ${found})` })
-    const path = Option.match(step.path, { onNone: () => "", onSome: (found) => ` at ${found}` })
-    return `${index + 1}. ${step.name}${path}: ${step.outcome}${seq}; ${step.reason}; reads ${step.readCount}`
+export const toText = (explanation: ExplanationJson): string => {
+  const { request, answer, steps, readCount, falsePositiveCount } = explanation
+  const lines = steps.map(({ name, path, outcome, seq, reason }, index) => {
+    const place = path === undefined ? name : `${name} at ${path}`
+    return `${index + 1}. ${place}: ${outcome}${seq === undefined ? "" : ` (entry ${seq})`}; ${reason}`
   })
-  const last = Option.match(answer, {
-    onNone: () => `${what}: not found`,
-    onSome: ({ seq, sizeBytes }) => `${what}: entry ${seq}, ${sizeBytes} bytes`
-  })
-  const counts = `reads ${readCountOf(explanation)}, false positives ${falsePositiveCountOf(explanation)}`
-  return [...lines, `${last}; ${counts}`].join("\n")
+  const what = "key" in request ? `key 0x${request.key}` : `entry ${request.seq}`
+  const result = answer === null ? "not found" : `entry ${answer.seq}, ${answer.sizeBytes} bytes`
+  return [...lines, `${what}: ${result}; reads ${readCount}, false positives ${falsePositiveCount}`].join("\n")
 }

@@ -25,7 +25,7 @@ const engineLayer = (name: Config["engine"]["hot"]): Layer.Layer<Engine, never, 
     )
   )
 
-const domainLayer = ({ domain }: Config): Layer.Layer<Domain> => NdjsonDomain.layerWith(domain)
+export const domainLayer = ({ domain }: Config): Layer.Layer<Domain> => NdjsonDomain.layerWith(domain)
 
 /** The log's own options of an open store. */
 export const storeOptions = (config: Config, mode: "readWrite" | "readOnly"): Store.StoreOptions => {

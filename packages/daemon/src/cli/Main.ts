@@ -6,6 +6,7 @@ import { Cause, Effect, Exit, Predicate, type Runtime, type Stdio } from "effect
 import { CliConfig, CliError, Command, GlobalFlag } from "effect/cli"
 import { ConfigInvalidValue, ConfigSyntax, ConfigUnknownKey, ConfigUnreadable } from "../config/ConfigError.ts"
 import { version } from "../Version.ts"
+import { GetArgumentInvalid } from "./commands/GetCommand.ts"
 import { icecore } from "./Icecore.ts"
 import * as Output from "./Output.ts"
 import * as StopStatus from "./StopStatus.ts"
@@ -15,6 +16,7 @@ const exitUsage = 2
 
 const isUsageError = (error: unknown): boolean =>
   CliError.isCliError(error) ||
+  error instanceof GetArgumentInvalid ||
   error instanceof ConfigUnreadable ||
   error instanceof ConfigSyntax ||
   error instanceof ConfigUnknownKey ||

@@ -2,9 +2,12 @@
  * A running daemon, asked over HTTP: what the reading commands use while the daemon holds the store.
  */
 import type { Disk } from "@icecore/packfile"
-import { Data, Effect, Option, Stream } from "effect"
+import { Data, Effect, Option, Schema, Stream } from "effect"
+import { Hex } from "effect/encoding"
 import { HttpClient, HttpClientRequest, type HttpClientResponse } from "effect/http"
 import type { Config } from "../config/Config.ts"
+import type { Entry } from "../Entry.ts"
+import * as Explanation from "../Explanation.ts"
 import * as Lines from "../http/Lines.ts"
 import { storeHeader } from "../http/ServeOptions.ts"
 import * as StoreId from "./StoreId.ts"
@@ -80,12 +83,29 @@ const bodyOf = (
     onSuccess: (buffer) => new Uint8Array(buffer)
   })
 
-/** The bytes of one entry. */
-export const get = (
+/** What names one entry. */
+export type EntryName = { readonly seq: number } | { readonly key: Uint8Array }
+
+const pathOf = (name: EntryName): string =>
+  "key" in name ? `/v1/keys/${Hex.encode(name.key)}` : `/v1/entries/${name.seq}`
+
+/** One entry. */
+export const get = (config: Config, name: EntryName): Effect.Effect<Entry, RemoteError, HttpClient.HttpClient | Disk> =>
+  Effect.flatMap(ask(config, pathOf(name), "application/octet-stream"), (response) =>
+    Effect.map(bodyOf(config, response), (bytes) => ({ seq: Number(response.headers["icecore-seq"]), bytes }))
+  )
+
+/** How one entry is read. */
+export const explain = (
   config: Config,
-  seq: number
-): Effect.Effect<Uint8Array, RemoteError, HttpClient.HttpClient | Disk> =>
-  Effect.flatMap(ask(config, `/v1/entries/${seq}`, "application/octet-stream"), (response) => bodyOf(config, response))
+  name: EntryName
+): Effect.Effect<Explanation.ExplanationJson, RemoteError, HttpClient.HttpClient | Disk> =>
+  Effect.flatMap(askJson(config, `${pathOf(name)}?explain`), (body) =>
+    Effect.mapError(
+      Schema.decodeUnknownEffect(Explanation.ExplanationJson)(body),
+      (error) => new RemoteUnreachable({ url: urlOf(config), detail: `its answer is no explanation: ${error.message}` })
+    )
+  )
 
 /** Entries `from` to `to`, both inclusive, as lines. */
 export const lines = (
@@ -104,6 +124,9 @@ export const lines = (
 
 /** The body of `/v1/status`. */
 export const status = (config: Config): Effect.Effect<unknown, RemoteError, HttpClient.HttpClient | Disk> =>
-  Effect.flatMap(ask(config, "/v1/status", "application/json"), (response) =>
+  askJson(config, "/v1/status")
+
+const askJson = (config: Config, path: string): Effect.Effect<unknown, RemoteError, HttpClient.HttpClient | Disk> =>
+  Effect.flatMap(ask(config, path, "application/json"), (response) =>
     Effect.mapError(response.json, (error) => new RemoteUnreachable({ url: urlOf(config), detail: error.message }))
   )

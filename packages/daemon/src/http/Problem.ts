@@ -3,6 +3,7 @@
  * engine or a stack; what the client may not see is logged under an id that the body names.
  */
 import { Effect, Option, Random } from "effect"
+import { Hex } from "effect/encoding"
 import { HttpServerResponse } from "effect/http"
 import type { HistoryReadError, ServedRange } from "../History.ts"
 
@@ -16,6 +17,8 @@ export type ProblemCode =
   | "body_too_large"
   | "below_floor"
   | "not_ingested"
+  | "key_not_found"
+  | "no_keys"
   | "entry_absent"
   | "overloaded"
   | "deadline"
@@ -71,6 +74,17 @@ export const fromReadError: (error: HistoryReadError) => Effect.Effect<Problem> 
       return problemOfEntry(410, "below_floor", error, "is below the floor")
     case "EntryNotIngested":
       return problemOfEntry(404, "not_ingested", error, "is not ingested yet")
+    case "KeysUndefined":
+      return { status: 404, error: "no_keys", message: `Entries of domain ${error.domain} have no keys` }
+    case "ViewsExhausted":
+      return overloaded("Too many reads are in work")
+    case "ViewExpired":
+      return {
+        status: 503,
+        error: "deadline",
+        message: "The read took longer than its view is kept",
+        headers: { "retry-after": retryAfterSeconds }
+      }
     case "HistoryRequestInvalid":
       return badRequest(`${error.field} is ${error.actual}, expected ${error.expected}`)
     case "EntryAbsent":
@@ -82,6 +96,14 @@ export const fromReadError: (error: HistoryReadError) => Effect.Effect<Problem> 
       return { status: 500, error: "internal", message: `The store could not be read; the log has more under id ${id}` }
     }
   }
+})
+
+/** No served entry has the key. */
+export const keyNotFound = (key: Uint8Array, served: Option.Option<ServedRange>): Problem => ({
+  status: 404,
+  error: "key_not_found",
+  message: `No entry has the key ${Hex.encode(key)}; ${describeServed(served)}`,
+  served
 })
 
 const problemOfEntry = (

@@ -4,12 +4,15 @@
 import { Effect, Layer, Option, Result, Semaphore } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Domain } from "../Domain.ts"
+import type { Entry } from "../Entry.ts"
+import * as Explanation from "../Explanation.ts"
 import { History, type HistoryReadError, type HistoryStatus } from "../History.ts"
 import { version } from "../Version.ts"
 import { negotiate } from "./Accept.ts"
 import * as Cursor from "./Cursor.ts"
 import * as EntriesPage from "./EntriesPage.ts"
 import * as EntriesQuery from "./EntriesQuery.ts"
+import * as EntryQuery from "./EntryQuery.ts"
 import * as Frames from "./Frames.ts"
 import * as Lines from "./Lines.ts"
 import * as Problem from "./Problem.ts"
@@ -19,6 +22,7 @@ import type { ServeOptions } from "./ServeOptions.ts"
 export const paths: ReadonlyArray<RegExp> = [
   /^\/v1\/entries\/?$/,
   /^\/v1\/entries\/[^/]+\/?$/,
+  /^\/v1\/keys\/[^/]+\/?$/,
   /^\/v1\/status\/?$/,
   /^\/healthz\/?$/,
   /^\/readyz\/?$/
@@ -47,6 +51,11 @@ export const layer = (options: ServeOptions): Layer.Layer<never, never, HttpRout
       )
       yield* router.add(
         "GET",
+        "/v1/keys/:hex",
+        entryOfKey(domain.mediaType).pipe(Effect.provideService(History, history))
+      )
+      yield* router.add(
+        "GET",
         "/v1/entries",
         pages
           .withPermitsIfAvailable(1)(entries(domain.isLineSafe, options))
@@ -66,24 +75,66 @@ export const layer = (options: ServeOptions): Layer.Layer<never, never, HttpRout
 const recover = <R>(effect: Effect.Effect<Response, HistoryReadError, R>): Effect.Effect<Response, never, R> =>
   Effect.catch(effect, (error) => Effect.map(Problem.fromReadError(error), Problem.toResponse))
 
-const entry = (
-  mediaType: string
-): Effect.Effect<Response, never, History | HttpRouter.RouteContext | HttpServerRequest.HttpServerRequest> =>
+type EntryRequest =
+  | History
+  | HttpRouter.RouteContext
+  | HttpServerRequest.HttpServerRequest
+  | HttpServerRequest.ParsedSearchParams
+
+const entry = (mediaType: string): Effect.Effect<Response, never, EntryRequest> =>
   recover(
     Effect.gen(function* () {
       const { seq: text = "" } = yield* HttpRouter.params
       const seq = EntriesQuery.parseSeq(text)
       if (Option.isNone(seq)) return Problem.toResponse(Problem.badRequest("The path must end in a sequence number"))
-      const request = yield* HttpServerRequest.HttpServerRequest
-      const type = negotiate(request.headers.accept, [mediaType, "application/octet-stream"])
-      if (type === undefined) return notAcceptable([mediaType, "application/octet-stream"])
-      const bytes = yield* (yield* History).get(seq.value)
-      return HttpServerResponse.uint8Array(bytes, {
-        contentType: type,
-        headers: { "cache-control": immutable, vary: "accept", "icecore-seq": String(seq.value) }
-      })
+      const query = EntryQuery.parse(yield* HttpServerRequest.ParsedSearchParams)
+      if (Result.isFailure(query)) return Problem.toResponse(query.failure)
+      const history = yield* History
+      if (query.success.isExplained) return explained(yield* history.explain({ seq: seq.value }))
+      const type = yield* typeOfEntry(mediaType)
+      if (type === undefined) return notAcceptable(entryTypes(mediaType))
+      return entryResponse({ seq: seq.value, bytes: yield* history.get(seq.value) }, type, immutable)
     })
   )
+
+const entryOfKey = (mediaType: string): Effect.Effect<Response, never, EntryRequest> =>
+  recover(
+    Effect.gen(function* () {
+      const { hex = "" } = yield* HttpRouter.params
+      const key = EntryQuery.parseKey(hex)
+      if (Option.isNone(key))
+        return Problem.toResponse(Problem.badRequest("The path must end in a key of 64 hexadecimal digits"))
+      const query = EntryQuery.parse(yield* HttpServerRequest.ParsedSearchParams)
+      if (Result.isFailure(query)) return Problem.toResponse(query.failure)
+      const history = yield* History
+      if (query.success.isExplained) return explained(yield* history.explain({ key: key.value }))
+      const type = yield* typeOfEntry(mediaType)
+      if (type === undefined) return notAcceptable(entryTypes(mediaType))
+      const served = yield* history.served
+      const found = yield* history.find(key.value)
+      if (Option.isNone(found)) return Problem.toResponse(Problem.keyNotFound(key.value, served))
+      return entryResponse(found.value, type, "no-cache")
+    })
+  )
+
+const entryTypes = (mediaType: string): ReadonlyArray<string> => [mediaType, "application/octet-stream"]
+
+const typeOfEntry = (
+  mediaType: string
+): Effect.Effect<string | undefined, never, HttpServerRequest.HttpServerRequest> =>
+  Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) => negotiate(headers.accept, entryTypes(mediaType)))
+
+const entryResponse = ({ seq, bytes }: Entry, contentType: string, caching: string): Response =>
+  HttpServerResponse.uint8Array(bytes, {
+    contentType,
+    headers: { "cache-control": caching, vary: "accept", "icecore-seq": String(seq) }
+  })
+
+/** Without paths: clients are not told where files lie. */
+const explained = (explanation: Explanation.Explanation): Response =>
+  HttpServerResponse.jsonUnsafe(Explanation.toJson(explanation, { paths: false }), {
+    headers: { "cache-control": "no-store" }
+  })
 
 const entries = (
   isLineSafe: boolean,
