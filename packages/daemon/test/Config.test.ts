@@ -106,6 +106,21 @@ describe("Config.load", () => {
         ['[serve]\ndeadline = "Infinity"', 'serve.deadline is "Infinity"'],
         ['[storage]\ndata_dir = ""', 'storage.data_dir is ""'],
         ['[engine]\nhot = "rocksdb"', 'engine.hot is "rocksdb", expected "sqlite" or "lmdb"'],
+        ['[domain]\nkeys = ["hash"]', 'domain.keys is ["hash"], expected up to 16 JSON pointers'],
+        ['[domain]\nkeys = "/hash"', 'domain.keys is "/hash", expected up to 16 JSON pointers'],
+        ['[domain]\nkeys = ["/a~2"]', 'domain.keys is ["/a~2"]'],
+        ["[domain]\nkeys = [3]", "domain.keys is [3]"],
+        [`[domain]\nkeys = [${'"/a",'.repeat(17)}]`, "domain.keys is "],
+        ['[domain]\nkey_format = "base64"', 'domain.key_format is "base64", expected "hex" or "text"'],
+        ['[domain]\nduplicates = "any"', 'domain.duplicates is "any", expected "error" or "first" or "last"'],
+        ["[retention]\nchunks = -1", "retention.chunks is -1"],
+        ['[retention]\nearliest = "yesterday"', 'retention.earliest is "yesterday", expected "genesis", "now" or a'],
+        ["[retention]\nearliest = 1.5", "retention.earliest is 1.5"],
+        ['[retention]\ngrace = "10 millis"', 'retention.grace is "10 millis"'],
+        ["[backfill]\nworkers = 0", "backfill.workers is 0"],
+        ["[workers]\ncount = 65", "workers.count is 65"],
+        ["[serve]\nmax_views = 0", "serve.max_views is 0"],
+        ["[keys]\ncache = 64", "keys.cache is 64"],
         ['[source]\nfollow = "yes"', 'source.follow is "yes", expected true or false']
       ]
       for (const [text, message] of cases) {
@@ -125,6 +140,58 @@ describe("Config.load", () => {
   it.effect("checks a value of the file that a flag overrides", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* failure("[ingest]\nbatch = 0", { "ingest.batch": "1" }))._tag, "ConfigInvalidValue")
+    })
+  )
+
+  it.effect("takes lists, words and numbers in the file and as flags", () =>
+    Effect.gen(function* () {
+      const file = '[domain]\nkeys = ["/hash", "/a,b", ""]\n[retention]\nearliest = 7\n[workers]\ncount = 0\n'
+      const config = yield* loadText(file)
+      assert.deepStrictEqual(config.domain.keys, ["/hash", "/a,b", ""])
+      assert.deepStrictEqual(config.retention.earliest, Option.some(7))
+      assert.deepStrictEqual(config.workers.count, Option.some(0))
+      assert.deepStrictEqual(yield* loadText(Config.toToml(config)), config)
+      const flags: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
+        ["/hash", ["/hash"]],
+        ["/hash,/id", ["/hash", "/id"]],
+        ['["/a,b", ""]', ["/a,b", ""]],
+        ["", []]
+      ]
+      for (const [text, keys] of flags)
+        assert.deepStrictEqual((yield* loadText(file, { "domain.keys": text })).domain.keys, keys)
+      for (const text of ["hash", "/a,b", "[", "[1]", '{"0":"/a"}'])
+        assert.strictEqual((yield* failure("", { "domain.keys": text }))._tag, "ConfigInvalidValue")
+      const earliest = (text: string) =>
+        Effect.map(loadText(file, { "retention.earliest": text }), ({ retention }) =>
+          Option.getOrNull(retention.earliest)
+        )
+      assert.deepStrictEqual(
+        [yield* earliest("now"), yield* earliest("genesis"), yield* earliest("1_000")],
+        ["now", "genesis", 1_000]
+      )
+    })
+  )
+
+  it.effect("refuses times that do not fit together, and names the one that was set", () =>
+    Effect.gen(function* () {
+      const cases: ReadonlyArray<readonly [string, string]> = [
+        [
+          '[serve]\nmax_rows = 5\ndeadline = "40 seconds"',
+          'line 3: serve.deadline is "40000 millis", expected less than retention.grace, which is "30000 millis"'
+        ],
+        [
+          '[retention]\ngrace = "10 seconds"',
+          'line 2: retention.grace is "10000 millis", expected more than serve.deadline, which is "10000 millis"'
+        ],
+        [
+          '[serve]\nmax_view_age = "2 seconds"',
+          'line 2: serve.max_view_age is "2000 millis", expected more than serve.deadline, which is "10000 millis"'
+        ]
+      ]
+      for (const [text, message] of cases) assert.include((yield* failure(text)).message, message)
+      const both = '[serve]\ndeadline = "40 seconds"\n[retention]\ngrace = "41 seconds"'
+      assert.strictEqual((yield* loadText(both)).retention.grace, 41_000)
+      assert.include((yield* failure(both, { "serve.deadline": "41 seconds" })).message, "retention.grace is")
     })
   )
 
