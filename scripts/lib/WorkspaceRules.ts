@@ -16,6 +16,8 @@ const adapterOnly: ReadonlySet<string> = new Set([
   "node:sqlite",
   "node:zlib",
   "zlib",
+  "node:worker_threads",
+  "worker_threads",
   "@std/fs",
   "fs-extra",
   "lmdb",

@@ -1,3 +1,4 @@
+export * as ArtifactWork from "./ArtifactWork.ts"
 export * from "./Domain.ts"
 export * as NdjsonDomain from "./domain/NdjsonDomain.ts"
 export { FrozenChunkWrong } from "./EntriesPack.ts"
@@ -6,6 +7,7 @@ export * as Explanation from "./Explanation.ts"
 export * from "./History.ts"
 export { HotChunkDamaged } from "./HotChunk.ts"
 export { SourceDiverged } from "./Ingestion.ts"
+export * as WorkerPool from "./live/WorkerPool.ts"
 export { HistoryHole } from "./Recovery.ts"
 export * from "./Source.ts"
 export {

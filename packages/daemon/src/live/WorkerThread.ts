@@ -18,7 +18,7 @@ export interface WorkerThreadOptions<In> {
 
 /** Starts a thread. It is never terminated: it ends when it closes its end, or by itself. */
 export const start = <In, Out>({ url, onMessage, onEnd }: WorkerThreadOptions<In>): WorkerThread<Out> => {
-  const worker = new Worker(url)
+  const worker = new Worker(startable(url))
   let failure: string | undefined
   worker.on("message", onMessage)
   worker.on("messageerror", (error) => {
@@ -33,5 +33,11 @@ export const start = <In, Out>({ url, onMessage, onEnd }: WorkerThreadOptions<In
     hold: (isHeld) => (isHeld ? worker.ref() : worker.unref())
   }
 }
+
+/** Deno, which runs modules from the network, starts threads only from files and from what the URL holds itself. */
+const startable = (url: URL): URL =>
+  url.protocol === "file:"
+    ? url
+    : new URL(`data:text/javascript,${encodeURIComponent(`import ${JSON.stringify(url.href)}`)}`)
 
 const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))

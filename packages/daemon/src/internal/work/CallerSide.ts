@@ -133,7 +133,7 @@ export const start: (options: StartOptions) => Effect.Effect<PoolWorker, WorkerL
         return Effect.andThen(room(job), post(job, batch))
       job.inFlightBytes += sizeBytes
       const { id, attempt } = job
-      thread.post({ type: "batch", id, attempt, batch }, [batch.bytes.buffer, batch.ends.buffer])
+      thread.post({ type: "batch", id, attempt, batch }, [batch.bytes, batch.ends])
       return Effect.void
     })
 

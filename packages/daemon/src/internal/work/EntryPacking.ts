@@ -47,25 +47,27 @@ export const add = (packer: EntryPacker, { seq, bytes }: Entry): boolean => {
 
 /** The batch; undefined when there is nothing in it. The packer is empty then. */
 export const take = (packer: EntryPacker): EntryBatch | undefined => {
-  const { firstSeq, entryCount, sizeBytes, bytes, ends } = packer
+  const { firstSeq, entryCount, bytes, ends } = packer
   if (entryCount === 0) return undefined
   packer.entryCount = 0
   packer.sizeBytes = 0
   packer.bytes = new Uint8Array(0)
   packer.ends = new Uint32Array(0)
-  return { firstSeq, bytes: bytes.subarray(0, sizeBytes), ends: ends.subarray(0, entryCount) }
+  return { firstSeq, entryCount, bytes: bytes.buffer, ends: ends.buffer }
 }
 
 /** What a batch takes in memory, as it counts among the bytes in flight. */
-export const sizeBytesOf = ({ bytes, ends }: EntryBatch): number => bytes.buffer.byteLength + ends.buffer.byteLength
+export const sizeBytesOf = ({ bytes, ends }: EntryBatch): number => bytes.byteLength + ends.byteLength
 
 /** The entries, as views of the batch's buffer. */
-export const unpack = ({ firstSeq, bytes, ends }: EntryBatch): ReadonlyArray<Entry> => {
-  const entries: Array<Entry> = new Array(ends.length)
+export const unpack = (batch: EntryBatch): ReadonlyArray<Entry> => {
+  const bytes = new Uint8Array(batch.bytes)
+  const ends = new Uint32Array(batch.ends)
+  const entries: Array<Entry> = new Array(batch.entryCount)
   let start = 0
-  for (let index = 0; index < ends.length; index++) {
+  for (let index = 0; index < entries.length; index++) {
     const end = ends[index]!
-    entries[index] = { seq: firstSeq + index, bytes: bytes.subarray(start, end) }
+    entries[index] = { seq: batch.firstSeq + index, bytes: bytes.subarray(start, end) }
     start = end
   }
   return entries

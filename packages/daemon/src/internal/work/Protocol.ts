@@ -20,12 +20,18 @@ import type { KeyIndex, KeyRun } from "@icecore/packfile"
 import type { ChunkJob, EntriesWritten, RunJob } from "../../ArtifactWork.ts"
 import type { EncodedError } from "./ErrorTransfer.ts"
 
-/** Consecutive entries, in one buffer that is the receiver's. */
+/**
+ * Consecutive entries, in buffers that are the receiver's.
+ *
+ * PERF: bare buffers, because Deno takes 16 ms for a message with a view of 256 KiB, and 0.2 ms for one with the buffer.
+ */
 export interface EntryBatch {
   readonly firstSeq: number
-  readonly bytes: Uint8Array<ArrayBuffer>
-  /** Where each entry ends in `bytes`. */
-  readonly ends: Uint32Array<ArrayBuffer>
+  readonly entryCount: number
+  /** The entries one after the other, and room that is left. */
+  readonly bytes: ArrayBuffer
+  /** Where each entry ends in `bytes`: u32 each, in the order of the platform, and room that is left. */
+  readonly ends: ArrayBuffer
 }
 
 /** A job. Options are prototypes that do not travel, so `null` stands for none. */
