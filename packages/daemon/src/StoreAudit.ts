@@ -157,7 +157,7 @@ const contextOf = Effect.fnUntraced(function* (
     : before
   const lastComplete = latest === Names.lastSeqOf(numbers, liveChunk) ? liveChunk : liveChunk - 1
   const floorChunk = Math.max(0, Names.floorChunkOf(numbers, keptChunks, lastComplete))
-  const servedFrom = Math.max(numbers.earliestSeq, Names.firstSeqOf(numbers, floorChunk))
+  const servedFrom = Math.max(numbers.earliestSeq, numbers.beginSeq, Names.firstSeqOf(numbers, floorChunk))
   const from = Names.firstSeqOf(numbers, floorChunk)
   const source = Option.fromUndefinedOr(options.source)
   const context: Audited = {
@@ -273,7 +273,7 @@ const auditChunks = (context: AuditContext, { ready }: CatalogImage.Overview): S
     Effect.gen(function* () {
       const desk = yield* indexDesk(context)
       let hotAt = 0
-      let expected = context.floorChunk
+      let expected = Names.chunkOf(context.numbers, context.servedFrom)
       const audited = Effect.fnUntraced(function* (chunk: ChunkAudit.ChunkUnderAudit) {
         const isFilled = chunk.isHot || chunk.states.entries === "frozen"
         const missing = isFilled ? holes(context, expected, chunk.chunk) : []

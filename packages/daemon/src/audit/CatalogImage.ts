@@ -73,7 +73,9 @@ const numbersOf = (pins: ReadonlyMap<string, string>): Names.Numbers | string =>
   if (entriesPerChunk === undefined || entriesPerChunk < 1) return "entries_per_chunk"
   if (chunksPerWindow === undefined || chunksPerWindow < 1) return "chunks_per_window"
   if (earliestSeq === undefined || earliestSeq < firstSeq) return "earliest_seq"
-  return { firstSeq, entriesPerChunk, chunksPerWindow, earliestSeq }
+  const beginSeq = pins.has("begin_seq") ? number("begin_seq") : earliestSeq
+  if (beginSeq === undefined) return "begin_seq"
+  return { firstSeq, entriesPerChunk, chunksPerWindow, earliestSeq, beginSeq }
 }
 
 /** Reads every row once. None when the pins cannot be understood, so that nothing else can; the findings say why. */

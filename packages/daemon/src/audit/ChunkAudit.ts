@@ -33,6 +33,14 @@ export interface AuditedChunk {
 /** Entries of a chunk whose keys the history is asked for. */
 const askedPerChunk = 64
 
+/** How much of a chunk was read. `isWhole`: all entries that a chunk has. */
+interface ReadChunk {
+  readonly entryCount: number
+  readonly isWhole: boolean
+}
+
+const unread: ReadChunk = { entryCount: 0, isWhole: false }
+
 /** What reading a chunk plainly can fail with. */
 type ReadFailure = PackImage.ImageWrong | DiskError | EngineError
 
@@ -55,16 +63,16 @@ export const audit: (context: AuditContext, chunk: ChunkUnderAudit) => Effect.Ef
     yield* checkPresence(context, chunk, findings)
     const isFrozen = chunk.states.entries === "frozen"
     const image = RunImage.make()
-    const count = isFrozen
+    const read = isFrozen
       ? yield* readFrozen(context, chunk.chunk, image, findings)
       : chunk.isHot
         ? yield* readHot(context, chunk.chunk, image, findings)
-        : Option.none()
+        : unread
     if (isFrozen && chunk.isHot) yield* checkStale(context, chunk.chunk, findings)
-    const hasKeys = Option.isSome(context.domain.keys)
-    const run = Option.filter(Option.as(count, RunImage.toBytes(image)), () => hasKeys)
+    const hasRun = read.isWhole && Option.isSome(context.domain.keys)
+    const run = hasRun ? Option.some(RunImage.toBytes(image)) : Option.none()
     if (chunk.states.keys === "frozen") yield* checkRun(context, chunk.chunk, run, findings)
-    return { entryCount: Option.getOrElse(count, () => 0), findings: findings.found, run }
+    return { entryCount: read.entryCount, findings: findings.found, run }
   }
 )
 
@@ -106,7 +114,7 @@ const checkPresence = Effect.fnUntraced(function* (
   }
 })
 
-/** Reads the pack whole. The count of entries; none when not all could be read. */
+/** Reads the pack whole. */
 const readFrozen = Effect.fnUntraced(function* (
   context: AuditContext,
   chunk: number,
@@ -117,7 +125,7 @@ const readFrozen = Effect.fnUntraced(function* (
   const [path] = Names.chunkFiles(roots, chunk, "entries") as readonly [string]
   const firstSeq = Names.firstSeqOf(numbers, chunk)
   const key = Names.chunkText(chunk, "entries")
-  const damaged = (error: ReadFailure): Option.Option<number> => {
+  const damaged = (error: ReadFailure): ReadChunk => {
     const items = error._tag === "ImageWrong" ? error.items : Option.none()
     const entries = Option.match(items, {
       onNone: () => ({ from: firstSeq, to: Names.lastSeqOf(numbers, chunk) }),
@@ -125,7 +133,7 @@ const readFrozen = Effect.fnUntraced(function* (
     })
     if (error._tag !== "DiskNotFound")
       findings.tell({ invariant: "I1", fault: "damaged", path, key, entries, message: error.message })
-    return Option.none()
+    return unread
   }
   return yield* Effect.gen(function* () {
     const pack = yield* PackImage.open(disk, zstd, path)
@@ -145,14 +153,14 @@ const readFrozen = Effect.fnUntraced(function* (
     if (Option.isSome(fault)) return yield* wrong(fault.value)
     if (Option.isNone(pack.run) && Option.isSome(context.domain.keys))
       return yield* wrong("it does not say what run it has")
-    return Option.some(pack.itemCount)
+    return { entryCount: pack.itemCount, isWhole: true }
   }).pipe(
     Effect.scoped,
     Effect.catch((error) => Effect.sync(() => damaged(error)))
   )
 })
 
-/** Reads the hot database whole. The count of entries of a complete chunk; none of others. */
+/** Reads the hot database whole. */
 const readHot = Effect.fnUntraced(function* (
   context: AuditContext,
   chunk: number,
@@ -174,12 +182,12 @@ const readHot = Effect.fnUntraced(function* (
     const to = Math.min(last, Math.max(context.latest, firstSeq - 1))
     yield* readEntries(context, { chunk, path, key, entries: HotImage.entries(hot, firstSeq), to }, image, findings)
     if (Option.isSome(domain.keys)) yield* HotImage.checkKeys(hot, firstSeq, domain.keys.value)
-    return last === Names.lastSeqOf(numbers, chunk) ? Option.some(last - firstSeq + 1) : Option.none()
+    return { entryCount: last - firstSeq + 1, isWhole: last === Names.lastSeqOf(numbers, chunk) }
   }).pipe(
     Effect.scoped,
     Effect.catch((error) => {
       findings.tell({ invariant: "I1", fault: "hot", path, key, message: error.message })
-      return Effect.succeed(Option.none<number>())
+      return Effect.succeed(unread)
     })
   )
 })

@@ -27,6 +27,8 @@ export interface Numbers {
   readonly entriesPerChunk: number
   readonly chunksPerWindow: number
   readonly earliestSeq: number
+  /** History is promised whole from here on; the earliest seq when nothing else is said. */
+  readonly beginSeq: number
 }
 
 export type Kind = "entries" | "events" | "keys"

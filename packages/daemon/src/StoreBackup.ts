@@ -1,0 +1,347 @@
+/**
+ * A consistent copy of a store while it works, checked before it counts as one: to restore, start on it.
+ *
+ * 1. Refuse a directory that holds something or lies in the store. Everything below goes into `{directory}.partial`, locked.
+ * 2. Hold destruction, so that whatever is frozen from now on stays on disk.
+ * 3. Checkpoint the catalog. It decides what the copy has; each of its hot chunks that is open is held open, and where one went
+ *    meanwhile the catalog is checkpointed anew.
+ * 4. Refuse when less space is free than the copy takes.
+ * 5. Checkpoint the hot databases, copy the files of frozen keys, sync all of it, names included. A hot database that is copied
+ *    later than the catalog has later entries, too, and none less.
+ * 6. Audit the copy.
+ * 7. Give the catalog its name in the copy, then the copy its name.
+ *
+ * Until the last step there is no `catalog/` in what was written, so a store cannot be started on it by mistake; a process that is
+ * killed leaves `{directory}.partial`, which the next backup to the same place removes. Trees with roots of their own are put into the
+ * one directory.
+ */
+import { type Catalog, CatalogKey, type Geometry, HotEngine, Layout } from "@icecore/catalog"
+import type { Zstd } from "@icecore/codec"
+import { type Database, Engine, type EngineError, type Reader } from "@icecore/engine"
+import { Disk, type DiskError, type DiskLocked } from "@icecore/packfile"
+import { Clock, Data, Effect, Option, type Scope, Stream } from "effect"
+import * as FileCopy from "./backup/FileCopy.ts"
+import type { Domain } from "./Domain.ts"
+import { hotKeyspaces } from "./format/HotFormat.ts"
+import { SpaceTooLow, type StorageError } from "./StorageError.ts"
+import * as StoreAudit from "./StoreAudit.ts"
+
+/** The directory cannot take a backup. Nothing was written. */
+export class BackupRefused extends Data.Error<{ readonly directory: string; readonly detail: string }> {
+  readonly _tag = "BackupRefused"
+  override readonly name = "BackupRefused"
+  override get message(): string {
+    return `Cannot back up to ${this.directory}: ${this.detail}`
+  }
+}
+
+/** The copy is not sound, because the store is not or the target's disk fails. It was removed. */
+export class BackupUnsound extends Data.Error<{
+  readonly directory: string
+  readonly findingCount: number
+  /** What the first finding says. */
+  readonly first: string
+}> {
+  readonly _tag = "BackupUnsound"
+  override readonly name = "BackupUnsound"
+  override get message(): string {
+    const more = this.findingCount === 1 ? "" : ` (and ${this.findingCount - 1} more)`
+    return `Cannot keep the backup in ${this.directory}: its audit found: ${this.first}${more}`
+  }
+}
+
+export type BackupError = BackupRefused | BackupUnsound | StorageError
+
+/** What an open store lends to its backup. */
+export interface BackupParts {
+  readonly layout: Layout.Layout
+  readonly checkpointCatalog: Catalog.Catalog["checkpoint"]
+  /** The database of a hot chunk, kept open for the scope; none when the store does not have it open. */
+  readonly holdHot: (chunk: Geometry.ChunkId) => Effect.Effect<Option.Option<Database>, StorageError, Scope.Scope>
+  /** Keeps what is frozen from now on from being destroyed, for the scope. */
+  readonly holdDestruction: Effect.Effect<void, never, Scope.Scope>
+}
+
+/** How far a backup is. Bytes of frozen files, then chunks of the audit. */
+export interface BackupProgress {
+  readonly phase: "copying" | "auditing"
+  readonly done: number
+  readonly total: number
+}
+
+export interface BackupOptions {
+  /** Must not exist, or be empty. Absolute, or relative to the working directory of the process. */
+  readonly directory: string
+  /** Told synchronously, at least once a MiB and once a chunk. */
+  readonly onProgress?: (progress: BackupProgress) => void
+}
+
+export interface BackupReport {
+  readonly directory: string
+  /** Files of frozen artifacts. */
+  readonly fileCount: number
+  /** Hot databases. */
+  readonly hotCount: number
+  /** Bytes of the whole copy. */
+  readonly sizeBytes: number
+  /** Entries that the audit read. */
+  readonly entryCount: number
+  readonly durationMillis: number
+}
+
+/** What a backup is made with. */
+export type BackupServices = Engine | HotEngine.HotEngine | Disk | Zstd | Domain
+
+const markerName = "icecore-backup.partial"
+
+/** The catalog's directory until the copy is whole. */
+const pendingCatalogName = "catalog.pending"
+
+/** How often the catalog is checkpointed anew because a hot chunk went. */
+const maxAttempts = 20
+
+/** What is left free beyond the bytes that are copied. */
+const spareBytes = 1024 * 1024
+
+/** Backs the store up. One at a time to a directory. */
+export const backup: (
+  parts: BackupParts,
+  options: BackupOptions
+) => Effect.Effect<BackupReport, BackupError, BackupServices> = Effect.fn("StoreBackup.backup")(function* (
+  parts: BackupParts,
+  options: BackupOptions
+) {
+  const startMillis = yield* Clock.currentTimeMillis
+  const disk = yield* Disk
+  const directory = trimmed(options.directory)
+  yield* refuseUnfit(disk, parts.layout, directory)
+  const partial = `${directory}.partial`
+  yield* FileCopy.makeDirectory(disk, FileCopy.directoryOf(directory))
+  const written = yield* Effect.scoped(
+    Effect.gen(function* () {
+      const copy = yield* claim(disk, directory, partial)
+      yield* parts.holdDestruction
+      const counts = yield* fill(parts, copy, options)
+      const entryCount = yield* auditCopy(directory, copy, options)
+      const sizeBytes = yield* FileCopy.sizeOfTree(disk, partial)
+      yield* Effect.uninterruptible(giveName(disk, copy, directory))
+      return { ...counts, entryCount, sizeBytes }
+    })
+  )
+  return { directory, ...written, durationMillis: (yield* Clock.currentTimeMillis) - startMillis }
+})
+
+/** From here on it is a store: first the catalog gets its name, then the copy. */
+const giveName = Effect.fnUntraced(function* (disk: Disk, copy: Layout.Layout, directory: string) {
+  const { dataDir: partial, roots } = copy
+  yield* disk.rename({ source: roots.catalog, target: `${partial}/catalog` })
+  yield* disk.syncDirectory(partial)
+  yield* Effect.catchTag(disk.removeDirectory(directory), "DiskNotFound", () => Effect.void)
+  yield* disk.rename({ source: partial, target: directory })
+  yield* disk.syncDirectory(FileCopy.directoryOf(directory))
+  yield* disk.unlink(`${directory}/${markerName}`)
+  yield* disk.syncDirectory(directory)
+})
+
+const trimmed = (path: string): string => (path.length > 1 ? path.replace(/\/+$/, "") : path)
+
+const isIn = (path: string, directory: string): boolean => path === directory || path.startsWith(`${directory}/`)
+
+const refuseUnfit = Effect.fnUntraced(function* (disk: Disk, layout: Layout.Layout, directory: string) {
+  const refused = (detail: string) => new BackupRefused({ directory, detail })
+  if (directory === "" || directory === "/") return yield* refused("a directory of its own is expected")
+  for (const own of [layout.dataDir, ...Object.values(layout.roots)])
+    if (isIn(directory, own) || isIn(own, directory)) return yield* refused(`the store lies in ${own}`)
+  const info = yield* disk.stat(directory)
+  if (Option.isNone(info)) return
+  if (info.value.kind !== "directory") return yield* refused("it is no directory")
+  if ((yield* disk.list(directory)).length > 0) return yield* refused("it is not empty")
+})
+
+/** Makes the partial directory and locks it; removed at the end of the scope unless it has got its name. */
+const claim = Effect.fnUntraced(function* (disk: Disk, directory: string, partial: string) {
+  const refused = (detail: string) => new BackupRefused({ directory, detail })
+  const marker = `${partial}/${markerName}`
+  const left = yield* disk.stat(partial)
+  if (Option.isSome(left)) {
+    const isOurs = Option.isSome(yield* disk.stat(marker))
+    if (!isOurs) return yield* refused(`${partial} is in its way, which no backup has left`)
+  }
+  yield* FileCopy.makeDirectory(disk, partial)
+  const lock = disk.lock(`${partial}/${Layout.lockFileName}`)
+  const taken: Effect.Effect<void, BackupRefused | DiskError, Scope.Scope> = Effect.catchTag(
+    lock as Effect.Effect<void, DiskLocked | DiskError, Scope.Scope>,
+    "DiskLocked",
+    () => Effect.fail(refused(`another backup is writing to ${partial}`))
+  )
+  // Before the lock, so that it is released only when the removal is over.
+  yield* taken
+  yield* Effect.addFinalizer(() => Effect.ignore(removePartial(disk, partial)))
+  for (const { name, kind } of yield* disk.list(partial)) {
+    if (name === Layout.lockFileName) continue
+    yield* kind === "directory" ? FileCopy.removeTree(disk, `${partial}/${name}`) : disk.unlink(`${partial}/${name}`)
+  }
+  yield* Effect.scoped(Effect.flatMap(disk.open(marker, "create"), ({ sync }) => sync))
+  yield* disk.syncDirectory(partial)
+  const roots = { catalog: `${partial}/${pendingCatalogName}` }
+  return yield* Effect.mapError(Layout.make({ dataDir: partial, roots }), ({ message }) => refused(message))
+})
+
+/** Nothing happens once the marker is gone with the partial name. */
+const removePartial = (disk: Disk, partial: string): Effect.Effect<void, DiskError> =>
+  Effect.flatMap(disk.stat(`${partial}/${markerName}`), (marker) =>
+    Option.isSome(marker) ? FileCopy.removeTree(disk, partial) : Effect.void
+  )
+
+/** The keys of the copied catalog that need files: of frozen artifacts and ready hot databases. */
+const neededKeys = (reader: Reader): Stream.Stream<CatalogKey.StorageKey, StorageError> =>
+  reader.scan(CatalogKey.keyspace).pipe(
+    Stream.map(({ key, value }) => {
+      const state = Option.getOrElse(CatalogKey.fromBytes(value), () => "")
+      return state === "frozen" || state === "ready"
+        ? Option.flatMap(CatalogKey.fromBytes(key), CatalogKey.decodeKey)
+        : Option.none()
+    }),
+    Stream.flatMap((key) => Stream.fromIterable(Option.toArray(key)))
+  )
+
+/** Opens the copied catalog for one use, so that nobody has it open when it gets its name. */
+const withCopiedCatalog = <A, E, R>(
+  copy: Layout.Layout,
+  use: (reader: Reader) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | EngineError, Engine | Exclude<R, Scope.Scope>> =>
+  Effect.flatMap(Engine, (engine) =>
+    Effect.scoped(
+      Effect.flatMap(
+        engine.open({ path: copy.roots.catalog, keyspaces: [CatalogKey.keyspace], mode: "readOnly" }),
+        (reader) => use(reader)
+      )
+    )
+  )
+
+/** Copies everything, and makes it durable. */
+const fill = Effect.fnUntraced(function* (parts: BackupParts, copy: Layout.Layout, options: BackupOptions) {
+  const disk = yield* Disk
+  const { layout } = parts
+  const tell = options.onProgress ?? (() => undefined)
+  return yield* Effect.scoped(
+    Effect.gen(function* () {
+      const hot = yield* checkpointCatalog(parts, copy)
+      const total = yield* neededBytes(layout, copy)
+      const freeBytes = yield* disk.freeSpaceBytes(copy.dataDir)
+      if (freeBytes < total + spareBytes)
+        return yield* new SpaceTooLow({ path: copy.dataDir, neededBytes: total + spareBytes, freeBytes })
+      yield* FileCopy.makeDirectory(disk, copy.roots.hot)
+      for (const [chunk, database] of hot) yield* database.checkpoint(Layout.hotPath(copy, chunk))
+      yield* disk.syncDirectory(copy.roots.hot)
+      let done = 0
+      let fileCount = 0
+      const directories = new Set<string>()
+      const copyFiles = Effect.fnUntraced(function* (key: CatalogKey.StorageKey) {
+        if (key._tag === "Hot") return
+        const sources = Layout.filesOf(layout, key)
+        for (const [index, target] of Layout.filesOf(copy, key).entries()) {
+          const parent = FileCopy.directoryOf(target)
+          if (!directories.has(parent)) yield* FileCopy.makeDirectory(disk, parent)
+          directories.add(parent)
+          yield* FileCopy.copyFile(disk, { source: sources[index]!, target }, (sizeBytes) => {
+            done += sizeBytes
+            tell({ phase: "copying", done, total })
+          })
+          fileCount++
+        }
+      })
+      yield* withCopiedCatalog(copy, (reader) => Stream.runForEach(neededKeys(reader), copyFiles))
+      for (const directory of directories) yield* disk.syncDirectory(directory)
+      return { fileCount, hotCount: hot.size }
+    })
+  )
+})
+
+/**
+ * The catalog of one moment, and the open databases of all hot chunks that it has. A chunk that the store has not open any more is
+ * either frozen and about to be discarded, and its files are whole until the key says otherwise; or its key has changed since, and the
+ * next checkpoint says so.
+ */
+const checkpointCatalog: (
+  parts: BackupParts,
+  copy: Layout.Layout
+) => Effect.Effect<
+  ReadonlyMap<Geometry.ChunkId, Database>,
+  StorageError,
+  Engine | HotEngine.HotEngine | Disk | Scope.Scope
+> = Effect.fnUntraced(function* (parts: BackupParts, copy: Layout.Layout) {
+  const engine = yield* Engine
+  const { engine: hotEngine } = yield* HotEngine.HotEngine
+  const databases = new Map<Geometry.ChunkId, Database>()
+  for (let attempt = 1; ; attempt++) {
+    yield* parts.checkpointCatalog(copy.roots.catalog)
+    const chunks = yield* withCopiedCatalog(copy, (reader) =>
+      Effect.map(Stream.runCollect(neededKeys(reader)), (keys) =>
+        keys.flatMap((key) => (key._tag === "Hot" ? [key.chunk] : []))
+      )
+    )
+    let gone: StorageError | undefined
+    for (const chunk of chunks) {
+      if (databases.has(chunk)) continue
+      const held = yield* parts.holdHot(chunk)
+      const opened = Option.isSome(held)
+        ? held
+        : yield* hotEngine
+            .open({ path: Layout.hotPath(parts.layout, chunk), keyspaces: hotKeyspaces, mode: "readOnly" })
+            .pipe(
+              Effect.asSome,
+              Effect.catch((error) => {
+                gone = error
+                return Effect.succeedNone
+              })
+            )
+      if (Option.isSome(opened)) databases.set(chunk, opened.value)
+    }
+    if (gone === undefined) {
+      for (const chunk of databases.keys()) if (!chunks.includes(chunk)) databases.delete(chunk)
+      return databases
+    }
+    if (attempt === maxAttempts) return yield* Effect.fail(gone)
+    yield* engine.destroy(copy.roots.catalog)
+    yield* Effect.sleep("100 millis")
+  }
+})
+
+/** Bytes that the copy takes: frozen files and hot databases as they are now. */
+const neededBytes = Effect.fnUntraced(function* (layout: Layout.Layout, copy: Layout.Layout) {
+  const disk = yield* Disk
+  let total = 0
+  const add = Effect.fnUntraced(function* (key: CatalogKey.StorageKey) {
+    if (key._tag === "Hot") {
+      const size = yield* Effect.orElseSucceed(FileCopy.sizeOfTree(disk, Layout.hotPath(layout, key.chunk)), () => 0)
+      total += size
+      return
+    }
+    for (const path of Layout.filesOf(layout, key)) {
+      const info = yield* disk.stat(path)
+      if (Option.isSome(info)) total += info.value.sizeBytes
+    }
+  })
+  yield* withCopiedCatalog(copy, (reader) => Stream.runForEach(neededKeys(reader), add))
+  return total
+})
+
+/** Fails with what an audit finds in the copy. Keys between two states are not at rest in it: a start brings them there. */
+const auditCopy = Effect.fnUntraced(function* (directory: string, copy: Layout.Layout, options: BackupOptions) {
+  const tell = options.onProgress ?? (() => undefined)
+  let entryCount = 0
+  let findingCount = 0
+  let first = ""
+  let done = 0
+  yield* Stream.runForEach(StoreAudit.audit({ layout: copy, settled: false }), (step) =>
+    Effect.sync(() => {
+      entryCount += step.entryCount
+      findingCount += step.findings.length
+      if (first === "") first = step.findings[0]?.message ?? ""
+      if (step.kind === "chunk") tell({ phase: "auditing", done: ++done, total: Math.max(step.chunkCount, done) })
+    })
+  )
+  if (findingCount > 0) return yield* new BackupUnsound({ directory, findingCount, first })
+  return entryCount
+})
