@@ -1,11 +1,16 @@
 /** From a key to the seq that may have it, for a window's chunks: about four bytes a key, and no key is stored. */
 import { Effect, type Scope } from "effect"
-import type { Disk, DiskError } from "./Disk.ts"
+import { Disk, type DiskError } from "./Disk.ts"
+import type { DuplicatePolicy, IndexFields } from "./format/KeyIndexFormat.ts"
+import * as IndexBuild from "./internal/IndexBuild.ts"
+import * as IndexFile from "./internal/IndexFile.ts"
+import * as IndexLookup from "./internal/IndexLookup.ts"
+import * as NewFile from "./internal/NewFile.ts"
 import type { KeyIndexCorrupt, KeyIndexDuplicateKey, KeyRunCorrupt } from "./KeyError.ts"
 import type { ExpectedRun } from "./KeyRun.ts"
+import * as BlockTable from "./kernel/BlockTable.ts"
 
-/** What becomes of a key that several entries have: refused, or the seq of the first or the last one counts. */
-export type DuplicatePolicy = "error" | "first" | "last"
+export type { DuplicatePolicy } from "./format/KeyIndexFormat.ts"
 
 /** The chunks of a window whose keys an index holds, both inclusive. */
 export interface IndexCoverage {
@@ -37,12 +42,16 @@ export interface IndexSummary {
   readonly duplicateCount: number
 }
 
+/** What an index says of itself. */
 export interface IndexHeader {
-  readonly version: number
   readonly keyCount: number
+  readonly duplicateCount: number
+  /** The policy that it was built under. */
+  readonly duplicates: DuplicatePolicy
   readonly coverage: IndexCoverage
   readonly coverageFirstSeq: number
   readonly coverageLastSeq: number
+  /** Bytes of a seq: 3, or 4 when the coverage has 2^24 entries or more. */
   readonly payloadSizeBytes: number
   readonly keysPerBlock: number
   readonly blockCount: number
@@ -71,13 +80,58 @@ export interface KeyIndex {
 /** 8 MiB. */
 export const defaultResidentLimitBytes: number = 8 * 1024 * 1024
 
-/** Creates the file and syncs it; the directory is the caller's to sync. A build that fails or is interrupted removes the file. */
+/**
+ * Merges the runs into a new file and syncs it; the directory is the caller's to sync. The same runs give the same bytes. A build that fails
+ * or is interrupted removes the file.
+ *
+ * Takes about 35 MiB whatever the number of keys, 250 bytes for each run, and 24 bytes for each block of 4,096 keys. Other fibers have their turn
+ * every few milliseconds. At most 512 runs are open at a time.
+ */
 export const build: (
   options: BuildOptions
-) => Effect.Effect<IndexSummary, KeyIndexDuplicateKey | KeyRunCorrupt | DiskError, Disk> = () => Effect.die("unbuilt")
+) => Effect.Effect<IndexSummary, KeyIndexDuplicateKey | KeyRunCorrupt | DiskError, Disk> = Effect.fn("KeyIndex.build")(
+  function* (options: BuildOptions) {
+    const order = { ...options, duplicates: options.duplicates ?? "error" }
+    return yield* NewFile.create(order.path, (file) => IndexBuild.writeTo(file, order, IndexBuild.defaultSettings))
+  }
+)
 
-/** Opens an index for the scope. */
+/** Opens an index for the scope: header, table and footer are read and checked, and the blocks too when it is kept in memory. */
 export const open: (
   path: string,
   options?: OpenOptions
-) => Effect.Effect<KeyIndex, KeyIndexCorrupt | DiskError, Disk | Scope.Scope> = () => Effect.die("unbuilt")
+) => Effect.Effect<KeyIndex, KeyIndexCorrupt | DiskError, Disk | Scope.Scope> = Effect.fn("KeyIndex.open")(function* (
+  path: string,
+  options: OpenOptions = {}
+) {
+  const disk = yield* Disk
+  const file = yield* disk.open(path, "read")
+  const index = yield* IndexFile.open(file)
+  const tableSizeBytes = BlockTable.residentSizeOf(index.table.blockCount)
+  const isResident = index.sizeBytes <= (options.residentLimitBytes ?? defaultResidentLimitBytes)
+  const lookupResident = isResident ? IndexLookup.resident(index, yield* IndexFile.readAll(index)) : undefined
+  return {
+    path,
+    sizeBytes: index.sizeBytes,
+    header: headerOf(index.fields),
+    residentSizeBytes: tableSizeBytes + (isResident ? index.sizeBytes : 0),
+    lookup:
+      lookupResident === undefined
+        ? IndexLookup.positioned(index)
+        : (key: Uint8Array) => Effect.sync(() => lookupResident(key)),
+    lookupResident,
+    verify: IndexFile.verify(file)
+  }
+})
+
+const headerOf = (fields: IndexFields): IndexHeader => ({
+  keyCount: fields.keyCount,
+  duplicateCount: fields.duplicateCount,
+  duplicates: fields.duplicates,
+  coverage: { window: fields.window, lo: fields.lo, hi: fields.hi },
+  coverageFirstSeq: fields.firstSeq,
+  coverageLastSeq: fields.lastSeq,
+  payloadSizeBytes: fields.payloadSizeBytes,
+  keysPerBlock: fields.keysPerBlock,
+  blockCount: fields.blockCount
+})

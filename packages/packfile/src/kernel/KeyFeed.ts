@@ -1,0 +1,77 @@
+/** Moves sorted rows into blocks and decides which seq a key gets when several entries have it. */
+import type { DuplicatePolicy } from "../format/KeyIndexFormat.ts"
+import type { KeyBlock } from "./BlockCodec.ts"
+import type { RowBatch } from "./RowBatch.ts"
+
+/** The feed wants another batch, has filled the block, or has met a key of two entries that must not be. */
+export type FeedState = "hungry" | "full" | "duplicate"
+
+/** Rows on their way into a block. Keys and their offsets arrive in ascending order, over all batches. */
+export interface KeyFeed {
+  readonly batch: RowBatch
+  readonly block: KeyBlock
+  readonly keysPerBlock: number
+  readonly duplicates: DuplicatePolicy
+  /** The next place in the order of the batch. */
+  at: number
+  /** Rows that lost to another with their key. */
+  duplicateCount: number
+  /** After `duplicate`: the offset of the other entry; the first one's is that of the last key of the block. */
+  duplicateOffset: number
+}
+
+export const make = (
+  batch: RowBatch,
+  block: KeyBlock,
+  options: { readonly keysPerBlock: number; readonly duplicates: DuplicatePolicy }
+): KeyFeed => ({ batch, block, ...options, at: 0, duplicateCount: 0, duplicateOffset: 0 })
+
+/** Moves rows from `at` on. A full block is emptied by the caller; its last key is not known to be done before the next one is seen. */
+export const move = (feed: KeyFeed): FeedState => {
+  const { batch, block, keysPerBlock } = feed
+  const { order, rowCount, word0, word1, word2, word3 } = batch
+  const { offsets, words } = block
+  let { keyCount } = block
+  for (let { at } = feed; at < rowCount; at++) {
+    const row = order[at]!
+    const last = 4 * keyCount - 4
+    if (
+      keyCount > 0 &&
+      words[last + 3] === word3[row] &&
+      words[last + 2] === word2[row] &&
+      words[last + 1] === word1[row] &&
+      words[last] === word0[row]
+    ) {
+      if (!settleDuplicate(feed, batch.offsets[row]!, keyCount - 1)) {
+        block.keyCount = keyCount
+        return "duplicate"
+      }
+      continue
+    }
+    if (keyCount === keysPerBlock) {
+      block.keyCount = keyCount
+      feed.at = at
+      return "full"
+    }
+    words[last + 4] = word0[row]!
+    words[last + 5] = word1[row]!
+    words[last + 6] = word2[row]!
+    words[last + 7] = word3[row]!
+    offsets[keyCount++] = batch.offsets[row]!
+  }
+  block.keyCount = keyCount
+  feed.at = rowCount
+  return "hungry"
+}
+
+/** A later row with the key of `key`. The same entry may hold a key twice. */
+const settleDuplicate = (feed: KeyFeed, offset: number, key: number): boolean => {
+  const { offsets } = feed.block
+  if (feed.duplicates === "error" && offset !== offsets[key]) {
+    feed.duplicateOffset = offset
+    return false
+  }
+  feed.duplicateCount++
+  if (feed.duplicates === "last") offsets[key] = offset
+  return true
+}

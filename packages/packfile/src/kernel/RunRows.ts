@@ -1,0 +1,64 @@
+/** Rows of a key run as they lie in a buffer. */
+import { offsetAt, prefixSizeBytes, rowSizeBytes } from "../format/KeyRunFormat.ts"
+
+/** A copy of the prefix of a key. */
+export const prefixView = (key: Uint8Array): DataView => {
+  const prefix = new Uint8Array(prefixSizeBytes)
+  prefix.set(key.subarray(0, prefixSizeBytes))
+  return new DataView(prefix.buffer)
+}
+
+/** Order of the prefix at byte `at` and that of `key`: below 0, 0 or above 0. */
+export const comparePrefix = (view: DataView, at: number, key: DataView): number =>
+  view.getUint32(at) - key.getUint32(0) ||
+  view.getUint32(at + 4) - key.getUint32(4) ||
+  view.getUint32(at + 8) - key.getUint32(8) ||
+  view.getUint32(at + 12) - key.getUint32(12)
+
+/** The first of `count` rows from byte 0 on whose prefix is not below that of `key`; `count` when there is none. */
+export const lowerBound = (view: DataView, count: number, key: DataView): number => {
+  let low = 0
+  let high = count
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (comparePrefix(view, middle * rowSizeBytes, key) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** The offset of the row at byte `at`. */
+export const offsetOf = (view: DataView, at: number): number => view.getUint32(at + offsetAt, true)
+
+/** Byte of the first row between `start` and `end` that comes before the one in front of it; −1 when they ascend. There is a row before `start`. */
+export const firstDisorder = (view: DataView, start: number, end: number): number => {
+  for (let at = start; at < end; at += rowSizeBytes) {
+    const before = at - rowSizeBytes
+    const order =
+      view.getUint32(before) - view.getUint32(at) ||
+      view.getUint32(before + 4) - view.getUint32(at + 4) ||
+      view.getUint32(before + 8) - view.getUint32(at + 8) ||
+      view.getUint32(before + 12) - view.getUint32(at + 12) ||
+      offsetOf(view, before) - offsetOf(view, at)
+    if (order > 0) return at
+  }
+  return -1
+}
+
+/** Byte of the first row between `start` and `end` whose offset is not within the bounds, both inclusive; −1 when all are. */
+export const firstOutside = (
+  view: DataView,
+  start: number,
+  end: number,
+  minOffset: number,
+  maxOffset: number
+): number => {
+  for (let at = start; at < end; at += rowSizeBytes) {
+    const offset = offsetOf(view, at)
+    if (offset < minOffset || offset > maxOffset) return at
+  }
+  return -1
+}
+
+/** The prefix as a number of 32 bits and a fraction: enough to guess where a key lies. */
+export const leadingOf = (view: DataView, at: number): number => view.getUint32(at) + view.getUint32(at + 4) / 2 ** 32
