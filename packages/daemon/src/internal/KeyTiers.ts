@@ -9,7 +9,7 @@
  * have. What indexes and filters take in memory is bounded: beyond that, files are read instead.
  */
 import { type Catalog, type CatalogReadError, type Coverage, Geometry, Layout } from "@icecore/catalog"
-import { type Disk, KeyIndex, KeyRun } from "@icecore/packfile"
+import { type Disk, KeyIndex, KeyIndexCorrupt, KeyRun } from "@icecore/packfile"
 import { type Context, Effect, Option, type Scope, Semaphore, Stream } from "effect"
 import { keyPrefixOf } from "../format/HotFormat.ts"
 import * as HotChunk from "../HotChunk.ts"
@@ -145,8 +145,21 @@ export const make = (options: KeyTiersOptions): Effect.Effect<KeyTiers, never, S
       return { run, filter: Option.some(filter) }
     })
 
+    const indexPathOf = ({ window, lo, hi }: Coverage): string =>
+      Layout.keyIndexPath(catalog.layout, { window, lo, hi })
+
     const openIndex = Effect.fnUntraced(function* (path: string) {
       const index = yield* KeyIndex.open(path, { residentLimitBytes: Math.max(0, residentBytes - usedBytes) })
+      const { window, lo, hi } = index.header.coverage
+      const covered = indexPathOf({
+        window: Geometry.WindowId(window),
+        lo: Geometry.ChunkId(lo),
+        hi: Geometry.ChunkId(hi)
+      })
+      if (covered !== path) {
+        const detail = `it covers chunks ${lo} to ${hi} of window ${window}: it is the file of another index`
+        return yield* new KeyIndexCorrupt({ path, part: "header", detail, offsetBytes: 0 })
+      }
       yield* reserve(index.residentSizeBytes)
       return index
     })
@@ -159,9 +172,6 @@ export const make = (options: KeyTiersOptions): Effect.Effect<KeyTiers, never, S
       idleCount,
       open: (path) => Effect.provideContext(opening.withPermit(openIndex(path)), services)
     })
-
-    const indexPathOf = ({ window, lo, hi }: Coverage): string =>
-      Layout.keyIndexPath(catalog.layout, { window, lo, hi })
 
     const plan = Effect.fnUntraced(function* (
       { hot, snapshot }: Base,
