@@ -1,171 +1,199 @@
 /**
- * Everything that happens to a chunk after its last entry: it is frozen, then its hot database is discarded.
+ * Everything that happens to the history behind its end, again and again, in stages: freeze, roll the index, discard, prune, sweep.
  *
- * Runs in its own fiber and owns every chunk below the live one. Ingestion tells it of boundaries; tellings coalesce and never
- * wait. Freezes go one after the other, oldest first. A discard waits for the last reader of the database and holds
- * up nothing. What fails is logged and tried again, later each time, and goes on by itself when it can.
+ * Runs in its own fiber and owns every chunk below the live one. Ingestion tells it of boundaries; tellings coalesce and never wait.
+ * Each run takes the stages in order. A stage that fails is logged and tried again, later each time, and stops no other
+ * stage; one that failed for a reason that does not pass rests until the next start. A run that did something says so in one
+ * line of the log.
  */
-import type { Catalog, Geometry } from "@icecore/catalog"
-import { Cause, Deferred, type Duration, Effect, Exit, Latch, Option, Schedule, type Scope } from "effect"
-import type { ActivityStatus } from "./History.ts"
-import type { HotSet } from "./internal/HotSet.ts"
-import type * as LogState from "./internal/LogState.ts"
+import { Cause, Clock, Deferred, Duration, Effect, Exit, Latch, Option, Random, type Scope } from "effect"
+import type { ActivityStatus, StageStatus } from "./History.ts"
+import * as Metrics from "./lifecycle/Metrics.ts"
+import type { Stage } from "./lifecycle/Stage.ts"
+import type { RetryOptions } from "./Retrying.ts"
 import { isTransient, type StorageError } from "./StorageError.ts"
 
-/** How failures that may pass are tried again: after a first delay, doubled each time up to the longest, all with jitter. */
-export interface RetryOptions {
-  /** Default 100 ms. */
-  readonly firstDelay?: Duration.Input
-  /** Default 30 s. */
-  readonly longestDelay?: Duration.Input
-  /** Attempts after the first one, in a row. Default: no bound. */
-  readonly times?: number
-}
-
-/** The schedule of {@link RetryOptions}, for failures that {@link isTransient} says may pass. */
-export const retrySchedule = (options: RetryOptions = {}): Schedule.Schedule<unknown, { readonly _tag: string }> => {
-  const delays = Schedule.min([
-    Schedule.exponential(options.firstDelay ?? "100 millis"),
-    Schedule.spaced(options.longestDelay ?? "30 seconds")
-  ]).pipe(Schedule.jittered)
-  const bounded = options.times === undefined ? delays : Schedule.upTo(delays, { times: options.times })
-  return bounded.pipe(
-    Schedule.setInputType<{ readonly _tag: string }>(),
-    Schedule.while(({ input }) => isTransient(input))
-  )
+/** What the stages of one run did, as clauses for people. */
+export interface LifecycleReport {
+  readonly done: ReadonlyArray<string>
 }
 
 export interface Lifecycle {
-  /** There is a complete chunk below the live one. Never waits. */
+  /** There is something to do, such as a complete chunk below the live one. Never waits. */
   readonly notify: Effect.Effect<void>
-  /** Returns when every complete chunk is frozen and every frozen one's hot database is gone; fails when that will not come. */
-  readonly settled: Effect.Effect<void, StorageError>
+  /**
+   * Returns when a whole run, begun after this was asked for, has left nothing to do: everything complete is frozen and
+   * indexed, what is due is gone. Fails when that will not come.
+   */
+  readonly settled: Effect.Effect<LifecycleReport, StorageError>
   readonly status: () => ActivityStatus
-  /** Chunks frozen. */
-  readonly frozenCount: () => number
+  readonly stages: () => ReadonlyArray<StageStatus>
 }
 
 export interface LifecycleOptions {
-  readonly state: LogState.LogState
-  readonly hotSet: HotSet<StorageError>
-  readonly catalog: Catalog.Catalog
-  /** Freezes a complete chunk that has an open hot database. */
-  readonly freeze: (chunk: Geometry.ChunkId) => Effect.Effect<void, StorageError>
-  /** Chunks frozen at the start. */
-  readonly frozenCount: number
-  /** Hot databases of frozen chunks, found at the start. */
-  readonly discardable: ReadonlyArray<Geometry.ChunkId>
-  /** Complete chunks that may wait for their freeze before ingestion waits for them. */
-  readonly maxUnfrozenChunks: number
+  readonly stages: ReadonlyArray<Stage>
   readonly retry: RetryOptions
+  /** Told once when a stage that ingestion waits for has failed for good. */
+  readonly onStuck: (exit: Exit.Exit<never, StorageError>) => void
 }
 
 /** The lifecycle of a store that is only read: nothing happens. */
-export const resting = (frozenCount: number): Lifecycle => ({
+export const resting: Lifecycle = {
   notify: Effect.void,
-  settled: Effect.void,
+  settled: Effect.succeed({ done: [] }),
   status: () => ({ state: "idle", problem: Option.none() }),
-  frozenCount: () => frozenCount
-})
+  stages: () => []
+}
+
+interface Cell {
+  readonly stage: Stage
+  failureCount: number
+  /** When it may be tried again; 0: at once. */
+  notBeforeMillis: number
+  /** When there is something to do though nobody says so; infinite: never. */
+  againMillis: number
+  problem: Option.Option<string>
+  /** Why it rests. */
+  lasting: Option.Option<StorageError>
+}
+
+/** Whether a stage has something to do that does not wait for its time. */
+const isUnfinished = ({ stage, problem, againMillis }: Cell, startMillis: number): boolean =>
+  Option.isSome(problem) || stage.isBusy() || againMillis <= startMillis
 
 /** Starts the fiber, for the scope. */
 export const make: (options: LifecycleOptions) => Effect.Effect<Lifecycle, never, Scope.Scope> = Effect.fnUntraced(
-  function* (options: LifecycleOptions) {
-    const { state, hotSet, catalog, freeze, maxUnfrozenChunks } = options
-    const scope = yield* Effect.scope
+  function* ({ stages, retry, onStuck }: LifecycleOptions) {
+    const firstDelayMillis = Duration.toMillis(retry.firstDelay ?? "100 millis")
+    const longestDelayMillis = Duration.toMillis(retry.longestDelay ?? "30 seconds")
     const wake = Latch.makeUnsafe(true)
-    const quiet = Latch.makeUnsafe(false)
-    const problems = new Map<string, { readonly message: string; readonly isLasting: boolean }>()
-    let frozenCount = options.frozenCount
-    let discardCount = 0
+    const cells = stages.map(
+      (stage): Cell => ({
+        stage,
+        failureCount: 0,
+        notBeforeMillis: 0,
+        againMillis: Number.POSITIVE_INFINITY,
+        problem: Option.none(),
+        lasting: Option.none()
+      })
+    )
+    let waiting: Array<Deferred.Deferred<LifecycleReport, StorageError>> = []
     let isRunning = false
 
-    const unfrozen = (): ReadonlyArray<Geometry.ChunkId> => hotSet.chunks().filter((chunk) => chunk < state.liveChunk)
+    const failed = (cell: Cell, error: StorageError): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        const { name, isAwaited } = cell.stage
+        cell.problem = Option.some(error.message)
+        cell.failureCount++
+        if (isTransient(error) && cell.failureCount <= (retry.times ?? Number.POSITIVE_INFINITY)) {
+          const delayMillis = Math.min(firstDelayMillis * 2 ** (cell.failureCount - 1), longestDelayMillis)
+          const share = yield* Random.nextBetween(0.8, 1.2)
+          cell.notBeforeMillis = (yield* Clock.currentTimeMillis) + delayMillis * share
+          return yield* Effect.logError(`Cannot ${name} now: ${error.message}`)
+        }
+        cell.lasting = Option.some(error)
+        if (isAwaited) onStuck(Exit.fail(error))
+        yield* Effect.logError(`Cannot ${name}, not trying again: ${error.message}`)
+      })
 
-    const update = (): void => {
-      const waitingCount = unfrozen().length
-      if (waitingCount < maxUnfrozenChunks) state.room.openUnsafe()
-      else state.room.closeUnsafe()
-      if (waitingCount === 0 && discardCount === 0 && !isRunning) quiet.openUnsafe()
-      else quiet.closeUnsafe()
-    }
-
-    const retrying = (work: string, effect: Effect.Effect<void, StorageError>): Effect.Effect<void, StorageError> =>
-      effect.pipe(
-        Effect.tapError((error) => {
-          problems.set(work, { message: error.message, isLasting: false })
-          return isTransient(error) ? Effect.logError(`Cannot ${work} now: ${error.message}`) : Effect.void
-        }),
-        Effect.retry(retrySchedule(options.retry)),
-        Effect.tap(() => Effect.sync(() => problems.delete(work))),
-        Effect.tapError((error) => {
-          problems.set(work, { message: error.message, isLasting: true })
-          Deferred.doneUnsafe(state.stuck, Effect.fail(error))
-          return Effect.logError(`Cannot ${work}, not trying again: ${error.message}`)
-        })
-      )
-
-    const discard = (chunk: Geometry.ChunkId): Effect.Effect<void> =>
-      Effect.suspend(() => {
-        discardCount++
-        const closed = hotSet.retire(chunk)
-        return Effect.andThen(closed, retrying(`discard hot chunk ${chunk}`, catalog.discardHot(chunk))).pipe(
-          Effect.ignore,
-          Effect.onExit(() =>
-            Effect.sync(() => {
-              discardCount--
-              update()
-            })
-          ),
-          Effect.forkIn(scope),
-          Effect.asVoid
-        )
+    const runStage = (cell: Cell, isForced: boolean): Effect.Effect<Option.Option<string>> =>
+      Effect.gen(function* () {
+        cell.againMillis = Number.POSITIVE_INFINITY
+        const [duration, exit] = yield* Effect.timed(Effect.exit(cell.stage.run(isForced)))
+        yield* Metrics.stageEnded(cell.stage.name, duration, Exit.isSuccess(exit))
+        if (Exit.isFailure(exit)) {
+          const error = Exit.findErrorOption(exit)
+          // A defect or an interruption is not a failure of the stage alone.
+          if (Option.isNone(error)) return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
+          yield* failed(cell, error.value)
+          return Option.none()
+        }
+        const { done, againMillis } = exit.value
+        cell.failureCount = 0
+        cell.notBeforeMillis = 0
+        cell.problem = Option.none()
+        if (againMillis !== undefined)
+          cell.againMillis = againMillis === 0 ? 0 : (yield* Clock.currentTimeMillis) + againMillis
+        return done
       })
 
     const run = Effect.gen(function* () {
-      for (let chunk = unfrozen()[0]; chunk !== undefined; chunk = unfrozen()[0]) {
-        yield* retrying(`freeze chunk ${chunk}`, freeze(chunk))
-        frozenCount++
-        yield* discard(chunk)
-        update()
-        yield* Effect.logDebug(`Froze chunk ${chunk}`)
+      const asked = waiting
+      waiting = []
+      const startMillis = yield* Clock.currentTimeMillis
+      const done: Array<string> = []
+      for (const cell of cells) {
+        if (Option.isSome(cell.lasting) || cell.notBeforeMillis > (yield* Clock.currentTimeMillis)) continue
+        const clause = yield* runStage(cell, asked.length > 0)
+        if (Option.isSome(clause)) done.push(clause.value)
       }
+      if (done.length > 0) {
+        const durationMillis = (yield* Clock.currentTimeMillis) - startMillis
+        yield* Effect.logInfo(`Lifecycle: ${done.join("; ")} (${durationMillis} ms)`)
+      }
+      const lasting = cells.find(({ lasting }) => Option.isSome(lasting))?.lasting ?? Option.none()
+      if (Option.isSome(lasting)) for (const each of asked) Deferred.doneUnsafe(each, Exit.fail(lasting.value))
+      else if (wake.isOpen() || cells.some((cell) => isUnfinished(cell, startMillis)))
+        // Something is left or came meanwhile: those who wait, wait for the next run.
+        waiting = [...asked, ...waiting]
+      else for (const each of asked) Deferred.doneUnsafe(each, Exit.succeed({ done }))
+    })
+
+    /** Until there is something to do. */
+    const idle = Effect.gen(function* () {
+      const dueMillis = Math.min(
+        ...cells
+          .filter(({ lasting }) => Option.isNone(lasting))
+          .map(({ notBeforeMillis, againMillis, problem }) => (Option.isSome(problem) ? notBeforeMillis : againMillis))
+      )
+      if (dueMillis === Number.POSITIVE_INFINITY) return yield* wake.await
+      const leftMillis = dueMillis - (yield* Clock.currentTimeMillis)
+      if (leftMillis > 0) yield* Effect.raceFirst(wake.await, Effect.sleep(Math.ceil(leftMillis)))
     })
 
     const loop = Effect.gen(function* () {
-      yield* wake.await
+      yield* idle
       wake.closeUnsafe()
       isRunning = true
-      update()
       yield* run
       isRunning = false
-      update()
     })
 
-    for (const chunk of options.discardable) yield* discard(chunk)
     yield* Effect.forever(loop).pipe(
       Effect.onExit((exit) => {
         // A defect must not pass for quiet: who waits for this fiber dies of it too.
         if (Exit.isSuccess(exit) || !Cause.hasDies(exit.cause)) return Effect.void
-        return Effect.andThen(Effect.logError("The lifecycle died", exit.cause), Deferred.done(state.stuck, exit))
+        onStuck(exit)
+        for (const each of waiting) Deferred.doneUnsafe(each, exit)
+        return Effect.logError("The lifecycle died", exit.cause)
       }),
-      Effect.ignore,
+      Effect.ignoreCause,
       Effect.forkScoped
     )
 
+    const statusOf = ({ problem, lasting, stage }: Cell): ActivityStatus => {
+      if (Option.isSome(lasting)) return { state: "failed", problem }
+      if (Option.isSome(problem)) return { state: "waiting", problem }
+      return { state: stage.isBusy() ? "running" : "idle", problem }
+    }
+
     return {
       notify: Effect.sync(() => {
-        update()
         wake.openUnsafe()
       }),
-      settled: Effect.raceFirst(quiet.await, Deferred.await(state.stuck)),
+      settled: Effect.suspend(() => {
+        const asked = Deferred.makeUnsafe<LifecycleReport, StorageError>()
+        waiting.push(asked)
+        wake.openUnsafe()
+        return Deferred.await(asked)
+      }),
       status: () => {
-        const found = [...problems.values()]
-        const standing = found.find(({ isLasting }) => isLasting) ?? found[0]
-        if (standing === undefined) return { state: isRunning ? "running" : "idle", problem: Option.none() }
-        return { state: standing.isLasting ? "failed" : "waiting", problem: Option.some(standing.message) }
+        const statuses = cells.map(statusOf)
+        const standing =
+          statuses.find(({ state }) => state === "failed") ?? statuses.find(({ state }) => state === "waiting")
+        return standing ?? { state: isRunning ? "running" : "idle", problem: Option.none() }
       },
-      frozenCount: () => frozenCount
+      stages: () => cells.map((cell) => ({ name: cell.stage.name, ...statusOf(cell) }))
     }
   }
 )

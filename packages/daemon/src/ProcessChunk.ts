@@ -1,29 +1,32 @@
 /**
- * Freezing one complete chunk.
+ * Making the frozen files of one complete chunk.
  *
- * 1. choose where the entries come from ({@link choose}), and read them once: they must be dense and complete, and their sizes
- *    say how much space the pack may take;
- * 2. refuse when less is free;
- * 3. through the catalog's write protocol: `freezing`, write and sync the pack, read it back, sync its directory, `frozen`.
+ * 1. choose where the entries come from ({@link choose});
+ * 2. refuse when less is free than the files may take;
+ * 3. through the catalog's write protocol: `freezing` for all wanted kinds, one pass over the entries writes every file, synced and
+ *    read back, sync the directories, `frozen` for all.
  *
- * Idempotent: a frozen chunk is skipped, and what an earlier attempt left is replaced.
+ * Idempotent: a kind that is frozen is skipped, and what an earlier attempt left is replaced.
  */
 import { type Catalog, Geometry, Layout } from "@icecore/catalog"
-import type { Zstd } from "@icecore/codec"
-import { Disk } from "@icecore/packfile"
+import { Disk, type DiskError, type KeyRun } from "@icecore/packfile"
 import { type Duration, Effect, Option, Stream } from "effect"
-import * as EntriesPack from "./EntriesPack.ts"
+import type { ArtifactWork, ArtifactWorkError, ChunkWritten } from "./ArtifactWork.ts"
 import type { Entry } from "./Entry.ts"
 import * as HotChunk from "./HotChunk.ts"
 import type { HotSet } from "./internal/HotSet.ts"
+import type { ChunkKind } from "./Resolve.ts"
 import type { Source } from "./Source.ts"
 import { ChunkUncovered, SpaceTooLow, type StorageError } from "./StorageError.ts"
 
 export interface ProcessChunkOptions {
   readonly catalog: Catalog.Catalog
   readonly hotSet: HotSet<StorageError>
+  readonly work: ArtifactWork
   readonly chunk: Geometry.ChunkId
-  /** Asked when no hot database has the whole chunk. */
+  /** What must be frozen in the end. */
+  readonly kinds: ReadonlyArray<ChunkKind>
+  /** Asked when nothing in the store has the whole chunk. */
   readonly source: Option.Option<Source>
   /** How long the source may give nothing before it counts as not having the entries. Default 10 s. */
   readonly sourcePatience?: Duration.Input
@@ -31,78 +34,170 @@ export interface ProcessChunkOptions {
 
 /** What is known of a chunk that is to be frozen. */
 export interface ChunkKnowledge {
-  readonly isFrozen: boolean
+  /** Kinds that are wanted and not frozen. */
+  readonly missing: ReadonlyArray<ChunkKind>
   readonly isHotComplete: boolean
+  readonly hasFrozenEntries: boolean
   readonly hasSource: boolean
 }
 
 /** Where the entries come from. A hot database that is not complete is stale and passed over. */
-export const choose = (known: ChunkKnowledge): "nothing to do" | "hot" | "source" | "nowhere" => {
-  if (known.isFrozen) return "nothing to do"
+export const choose = (known: ChunkKnowledge): "nothing to do" | "frozen entries" | "hot" | "source" | "nowhere" => {
+  if (known.missing.length === 0) return "nothing to do"
+  if (known.hasFrozenEntries && !known.missing.includes("entries")) return "frozen entries"
   if (known.isHotComplete) return "hot"
   return known.hasSource ? "source" : "nowhere"
 }
 
-/** Freezes the entries of a chunk. On return they are durable in their pack and the catalog says so. */
-export const processChunk: (options: ProcessChunkOptions) => Effect.Effect<void, StorageError, Disk | Zstd> = Effect.fn(
-  "ProcessChunk.processChunk"
-)(function* (options: ProcessChunkOptions) {
-  const { catalog, hotSet, chunk, source } = options
-  const { geometry } = catalog.pins
-  const firstSeq = Geometry.firstSeqOf(geometry, chunk)
-  const lastSeq = Geometry.lastSeqOf(geometry, chunk)
-  const state = yield* Effect.scoped(
-    Effect.flatMap(catalog.snapshot, (snapshot) => snapshot.artifactState(chunk, "entries"))
-  )
-  const highest = Option.flatten(yield* hotSet.use(chunk, HotChunk.highestSeq))
-  const origin = choose({
-    isFrozen: Option.contains(state, "frozen"),
-    isHotComplete: Option.contains(highest, lastSeq),
-    hasSource: Option.isSome(source)
-  })
-  switch (origin) {
-    case "nothing to do":
-      return
-    case "nowhere": {
-      const seq = Option.match(highest, { onNone: () => firstSeq, onSome: (found) => found + 1 })
-      return yield* new ChunkUncovered({ chunk, seq, detail: "no hot database has it, and there is no source" })
-    }
-    case "hot": {
-      const frozen = yield* hotSet.use(chunk, (hot) =>
-        freeze(options, HotChunk.range(hot, { from: firstSeq, to: lastSeq, order: "ascending" }))
+/** What {@link processChunk} wrote; none when everything was frozen already. */
+export type ProcessedChunk = Option.Option<Option.Option<KeyRun.RunSummary>>
+
+/** Freezes kinds of a chunk. On return they are durable in their files and the catalog says so. */
+export const processChunk: (options: ProcessChunkOptions) => Effect.Effect<ProcessedChunk, StorageError, Disk> =
+  Effect.fn("ProcessChunk.processChunk")(function* (
+    options: ProcessChunkOptions
+  ): Effect.fn.Return<ProcessedChunk, StorageError, Disk> {
+    const { catalog, hotSet, chunk, kinds, source } = options
+    const { geometry } = catalog.pins
+    const firstSeq = Geometry.firstSeqOf(geometry, chunk)
+    const lastSeq = Geometry.lastSeqOf(geometry, chunk)
+    const frozen = yield* Effect.scoped(
+      Effect.flatMap(catalog.snapshot, (snapshot) =>
+        Effect.filter(["entries", "keys"] as const, (kind) =>
+          Effect.map(snapshot.artifactState(chunk, kind), (state) => Option.isSome(state) && state.value === "frozen")
+        )
       )
-      if (Option.isSome(frozen)) return
-      return yield* new ChunkUncovered({ chunk, seq: firstSeq, detail: "its hot database was closed" })
+    )
+    const highest = Option.flatten(yield* hotSet.use(chunk, HotChunk.highestSeq))
+    const origin = choose({
+      missing: kinds.filter((kind) => !frozen.includes(kind)),
+      isHotComplete: Option.contains(highest, lastSeq),
+      hasFrozenEntries: frozen.includes("entries"),
+      hasSource: Option.isSome(source)
+    })
+    switch (origin) {
+      case "nothing to do":
+        return Option.none()
+      case "nowhere": {
+        const seq = Option.match(highest, { onNone: () => firstSeq, onSome: (found) => found + 1 })
+        return yield* new ChunkUncovered({ chunk, seq, detail: "no hot database has it, and there is no source" })
+      }
+      case "frozen entries":
+        return yield* indexFrozen(options)
+      case "hot": {
+        yield* needSpace(options, yield* sizeOfFiles(Layout.hotPath(catalog.layout, chunk)))
+        const written = yield* hotSet.use(chunk, (hot) =>
+          write(options, HotChunk.range(hot, { from: firstSeq, to: lastSeq, order: "ascending" }))
+        )
+        if (Option.isSome(written)) return written.value
+        return yield* new ChunkUncovered({ chunk, seq: firstSeq, detail: "its hot database was closed" })
+      }
+      case "source":
+        yield* needSpace(options, 0)
+        return yield* write(options, fromSource(options, Option.getOrThrow(source)))
     }
-    case "source":
-      return yield* freeze(options, fromSource(options, Option.getOrThrow(source)))
-  }
-})
+  })
 
 type Entries = Stream.Stream<ReadonlyArray<Entry>, StorageError>
 
-const freeze: (options: ProcessChunkOptions, entries: Entries) => Effect.Effect<void, StorageError, Disk | Zstd> =
-  Effect.fnUntraced(function* ({ catalog, chunk }: ProcessChunkOptions, entries: Entries) {
-    const { geometry } = catalog.pins
-    const disk = yield* Disk
-    const { itemsPerRecord, maxSizeBytes } = yield* EntriesPack.survey(entries)
-    const root = catalog.layout.roots.entries
-    const freeBytes = yield* disk.freeSpaceBytes(root)
-    if (freeBytes < maxSizeBytes) return yield* new SpaceTooLow({ path: root, neededBytes: maxSizeBytes, freeBytes })
-    yield* catalog.writeChunk({
+/** What the files of a chunk are made from. */
+export interface ChunkWriting {
+  readonly catalog: Catalog.Catalog
+  readonly work: ArtifactWork
+  readonly chunk: Geometry.ChunkId
+}
+
+/** Writes those files of a chunk that the catalog still wants, from its entries. */
+export const writeWanted = <E, R>(
+  { catalog, work, chunk }: ChunkWriting,
+  wanted: ReadonlyArray<Catalog.WantedArtifact>,
+  entries: Stream.Stream<ReadonlyArray<Entry>, E, R>
+): Effect.Effect<ChunkWritten, E | ArtifactWorkError, R> => {
+  const { geometry } = catalog.pins
+  const pathOf = (kind: ChunkKind) =>
+    Option.map(Option.fromUndefinedOr(wanted.find(({ key }) => key.kind === kind)), ({ files }) => ({
+      path: files[0]!
+    }))
+  return work.writeChunk({ ...placeOf(geometry, chunk), entries: pathOf("entries"), keys: pathOf("keys") }, entries)
+}
+
+const placeOf = (geometry: Geometry.Geometry, chunk: Geometry.ChunkId) => ({
+  chunk,
+  firstSeq: Geometry.firstSeqOf(geometry, chunk),
+  entryCount: geometry.entriesPerChunk,
+  windowFirstSeq: Geometry.firstSeqOf(geometry, Geometry.firstChunkOf(geometry, Geometry.windowOf(geometry, chunk)))
+})
+
+const write = (options: ProcessChunkOptions, entries: Entries): Effect.Effect<ProcessedChunk, StorageError> =>
+  Effect.map(
+    options.catalog.writeChunk({
+      chunk: options.chunk,
+      kinds: options.kinds,
+      produce: (wanted) => acceptable(options.chunk, writeWanted(options, wanted, entries))
+    }),
+    Option.map(({ keys }) => keys)
+  )
+
+/** An entry of a complete chunk that the domain refuses was never acknowledged: it is not the chunk's. */
+const acceptable = <A>(
+  chunk: Geometry.ChunkId,
+  work: Effect.Effect<A, StorageError | ArtifactWorkError>
+): Effect.Effect<A, StorageError> =>
+  Effect.catchTag(work, "EntryRefused", ({ seq, reason }) =>
+    Effect.fail(new ChunkUncovered({ chunk, seq, detail: reason }))
+  )
+
+/** The key run alone, from the frozen pack. */
+const indexFrozen = Effect.fnUntraced(function* (
+  options: ProcessChunkOptions
+): Effect.fn.Return<ProcessedChunk, StorageError, Disk> {
+  const { catalog, work, chunk } = options
+  const { geometry } = catalog.pins
+  const packPath = Layout.entriesPath(catalog.layout, chunk)
+  const disk = yield* Disk
+  const info = yield* disk.stat(packPath)
+  yield* needSpace(options, Option.match(info, { onNone: () => 0, onSome: ({ sizeBytes }) => sizeBytes }))
+  return yield* Effect.map(
+    catalog.writeChunk({
       chunk,
-      kinds: ["entries"],
-      produce: () =>
-        EntriesPack.write({
-          path: Layout.entriesPath(catalog.layout, chunk),
-          chunk,
-          firstSeq: Geometry.firstSeqOf(geometry, chunk),
-          entryCount: geometry.entriesPerChunk,
-          itemsPerRecord,
-          entries
-        })
-    })
-  })
+      kinds: ["keys"],
+      produce: ([wanted]) =>
+        acceptable(chunk, work.writeRun({ ...placeOf(geometry, chunk), packPath, runPath: wanted!.files[0]! }))
+    }),
+    Option.map(Option.some)
+  )
+})
+
+/**
+ * Refuses while less is free than the files may take. What they are made from is a bound: nothing compresses to more than itself
+ * and a little, and an engine holds each key with more bytes than a run does.
+ */
+export const needSpace: (
+  options: Pick<ProcessChunkOptions, "catalog">,
+  contentBytes: number
+) => Effect.Effect<void, DiskError | SpaceTooLow, Disk> = Effect.fnUntraced(function* ({ catalog }, contentBytes) {
+  const disk = yield* Disk
+  const root = catalog.layout.roots.entries
+  const neededBytes =
+    contentBytes + Math.ceil(contentBytes / 128) + catalog.pins.geometry.entriesPerChunk * 32 + fixedBytes
+  const freeBytes = yield* disk.freeSpaceBytes(root)
+  if (freeBytes < neededBytes) return yield* new SpaceTooLow({ path: root, neededBytes, freeBytes })
+})
+
+/** Bytes that a pack takes beside what grows with its entries, and some to spare. */
+const fixedBytes = 4_096
+
+/** Bytes of the files of a database. None when it is not made of files here. */
+const sizeOfFiles: (path: string) => Effect.Effect<number, DiskError, Disk> = Effect.fnUntraced(function* (path) {
+  const disk = yield* Disk
+  const names = yield* disk.list(path).pipe(Effect.catchTag("DiskNotFound", () => Effect.succeed([])))
+  let sizeBytes = 0
+  for (const { name } of names) {
+    const info = yield* disk.stat(`${path}/${name}`)
+    if (Option.isSome(info)) sizeBytes += info.value.sizeBytes
+  }
+  return sizeBytes
+})
 
 /** The entries of the chunk as the source gives them; fails at the first one that it does not give. */
 const fromSource = ({ catalog, chunk, sourcePatience }: ProcessChunkOptions, source: Source): Entries => {

@@ -2,8 +2,9 @@
  * Finding the log again after any end of the process, a crash included.
  *
  * Nothing about progress is stored. The catalog says which chunks are frozen and which have a hot database; the live chunk is the
- * newest hot one, and how far it goes is read from its data. Every chunk below must be frozen or hot and complete:
- * anything else is a hole, and refused.
+ * newest hot one, and how far it goes is read from its data. Every chunk below, down to where the catalog's mark says that history
+ * begins, must be frozen or hot and complete: anything else is a hole, and refused. Below the mark may lie what retention is about
+ * to remove, or a part of what a widening is to fill in.
  *
  * 1. sweep: half made and half removed files and databases go;
  * 2. list the frozen and the hot chunks, and decide ({@link plan});
@@ -12,10 +13,12 @@
  *
  * Freezing what is complete and discarding what is frozen is left to the lifecycle, which does it while the store serves.
  */
-import { type Catalog, Geometry, Layout } from "@icecore/catalog"
+import { type Catalog, Geometry, Layout, Retention } from "@icecore/catalog"
 import { Data, Effect, Option, Result, type Scope, Stream } from "effect"
 import { encodePosition, hotKeyspaces, positionKey, type SourcePosition, sourceKeyspace } from "./format/HotFormat.ts"
 import * as HotChunk from "./HotChunk.ts"
+import type { ChunkSpan } from "./internal/ChunkSpans.ts"
+import * as ChunkSpans from "./internal/ChunkSpans.ts"
 import type { HotSet } from "./internal/HotSet.ts"
 import * as LogState from "./internal/LogState.ts"
 import type { StorageError } from "./StorageError.ts"
@@ -36,18 +39,12 @@ export class HistoryHole extends Data.Error<{
   }
 }
 
-/** Consecutive chunks, both inclusive. */
-export interface ChunkRun {
-  readonly first: number
-  last: number
-}
-
 /** What the catalog has. */
 export interface Found {
-  /** First chunk that must be there. */
+  /** First chunk that must be there: where history begins. */
   readonly floorChunk: Geometry.ChunkId
-  /** Frozen chunks, ascending, no two runs adjacent. */
-  readonly frozen: ReadonlyArray<ChunkRun>
+  /** Frozen chunks, ascending, no two spans adjacent. */
+  readonly frozen: ReadonlyArray<ChunkSpan>
   /** Chunks with a `ready` hot database, ascending. */
   readonly hot: ReadonlyArray<Geometry.ChunkId>
 }
@@ -58,7 +55,7 @@ export interface RecoveryPlan {
   readonly isLiveHot: boolean
   /** Hot chunks below the live one that wait for their freeze, ascending. They must be complete. */
   readonly unfrozen: ReadonlyArray<Geometry.ChunkId>
-  /** Hot chunks that are frozen, ascending. */
+  /** Hot chunks that are frozen, or lie before the beginning of history, ascending. */
   readonly discardable: ReadonlyArray<Geometry.ChunkId>
   /** The chunk whose database holds the source's position. */
   readonly positionChunk: Option.Option<Geometry.ChunkId>
@@ -73,7 +70,7 @@ export const plan = ({ floorChunk, frozen, hot }: Found): Result.Result<Recovery
   const unfrozen: Array<Geometry.ChunkId> = []
   const discardable: Array<Geometry.ChunkId> = []
   for (const chunk of hot)
-    if (frozen.some((run) => run.first <= chunk && chunk <= run.last)) discardable.push(chunk)
+    if (chunk < Math.min(floorChunk, liveChunk) || ChunkSpans.has(frozen, chunk)) discardable.push(chunk)
     else if (chunk !== liveChunk) unfrozen.push(chunk)
   const missing = firstMissing({ from: floorChunk, to: liveChunk - 1, frozen, hot: unfrozen })
   if (missing !== undefined) return Result.fail(Geometry.ChunkId(missing))
@@ -89,6 +86,7 @@ export const plan = ({ floorChunk, frozen, hot }: Found): Result.Result<Recovery
 export interface RecoverOptions {
   readonly catalog: Catalog.Catalog
   readonly hotSet: HotSet<StorageError>
+  readonly retention: Retention.Retention
   /** Leaves everything as it is: no sweep, and no live database is made. */
   readonly isReadOnly: boolean
 }
@@ -96,16 +94,15 @@ export interface RecoverOptions {
 export interface Recovered {
   readonly state: LogState.LogState
   readonly plan: RecoveryPlan
-  readonly frozenCount: number
 }
 
 /** Opens what is there. The hot chunks are in the set afterwards. */
 export const recover: (options: RecoverOptions) => Effect.Effect<Recovered, StorageError | HistoryHole> = Effect.fn(
   "Recovery.recover"
-)(function* ({ catalog, hotSet, isReadOnly }: RecoverOptions) {
-  const { geometry, earliestSeq } = catalog.pins
+)(function* ({ catalog, hotSet, retention, isReadOnly }: RecoverOptions) {
+  const { geometry } = catalog.pins
   if (!isReadOnly) yield* catalog.sweep()
-  const found = yield* Effect.scoped(list(catalog, Geometry.chunkOf(geometry, earliestSeq)))
+  const found = yield* Effect.scoped(list(catalog, Geometry.chunkOf(geometry, catalog.beginSeq())))
   const decided = plan(found)
   if (Result.isFailure(decided))
     return yield* new HistoryHole({
@@ -149,10 +146,10 @@ export const recover: (options: RecoverOptions) => Effect.Effect<Recovered, Stor
   if (!isLiveHot && !isReadOnly) yield* hotSet.add(open(liveChunk, position))
   const highest = Option.flatten(yield* hotSet.use(liveChunk, HotChunk.highestSeq))
   const nextSeq = Option.getOrElse(highest, () => Geometry.firstSeqOf(geometry, liveChunk) - 1) + 1
-  const floor = Math.max(geometry.firstSeq, earliestSeq)
+  const lastComplete = Geometry.lastCompleteChunkAt(geometry, nextSeq - 1)
+  const floor = Math.max(Retention.floorSeqOf(geometry, retention, lastComplete), catalog.beginSeq())
   const state = yield* LogState.make({ geometry, floor, liveChunk, nextSeq, position })
-  const frozenCount = found.frozen.reduce((count, run) => count + run.last - run.first + 1, 0)
-  return { state, plan: decided.success, frozenCount }
+  return { state, plan: decided.success }
 })
 
 const list: (
@@ -160,16 +157,12 @@ const list: (
   floorChunk: Geometry.ChunkId
 ) => Effect.Effect<Found, StorageError, Scope.Scope> = Effect.fnUntraced(function* (catalog, floorChunk) {
   const snapshot = yield* catalog.snapshot
-  const frozen: Array<ChunkRun> = []
+  const frozen: Array<ChunkSpan> = []
   yield* Stream.runForEachArray(
     snapshot.artifacts({ kind: "entries", state: "frozen", from: floorChunk }),
     (artifacts) =>
       Effect.sync(() => {
-        for (const { key } of artifacts) {
-          const run = frozen.at(-1)
-          if (run !== undefined && run.last === key.chunk - 1) run.last = key.chunk
-          else frozen.push({ first: key.chunk, last: key.chunk })
-        }
+        for (const { key } of artifacts) ChunkSpans.add(frozen, key.chunk)
       })
   )
   const hotChunks = yield* Stream.runCollect(snapshot.hotChunks)
@@ -177,11 +170,11 @@ const list: (
   return { floorChunk, frozen, hot }
 })
 
-/** The first number of `from` to `to`, both inclusive, that is in none of the runs and not among the hot ones. */
+/** The first number of `from` to `to`, both inclusive, that is in none of the spans and not among the hot ones. */
 const firstMissing = (options: {
   readonly from: number
   readonly to: number
-  readonly frozen: ReadonlyArray<ChunkRun>
+  readonly frozen: ReadonlyArray<ChunkSpan>
   readonly hot: ReadonlyArray<number>
 }): number | undefined => {
   const runs = [...options.frozen, ...options.hot.map((chunk) => ({ first: chunk, last: chunk }))]

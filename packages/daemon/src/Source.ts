@@ -10,7 +10,7 @@
  * costs no second read of what was ingested, and a log that was rotated meanwhile is found again.
  */
 import type { DiskError } from "@icecore/packfile"
-import { Context, Data, type Effect, type Option, type Stream } from "effect"
+import { Context, Data, Effect, Option, Stream } from "effect"
 
 /** Bytes that were ingested before are not there any more, or are others. Nothing was read past them. */
 export class SourceChanged extends Data.Error<{
@@ -184,3 +184,25 @@ export interface Source {
 }
 
 export const Source: Context.Service<Source, Source> = Context.Service("@icecore/daemon/Source")
+
+/**
+ * One behind the last seq that a source has now, which counts from `firstSeq`. Reads a bounded source to its end, if it can be read
+ * again.
+ */
+export const endOf = (source: Source, firstSeq: number): Effect.Effect<number, SourceError> => {
+  if (!source.isRepeatable)
+    return Effect.fail(
+      new SourceFailed({
+        path: source.name,
+        detail: "it can be read only once, so its end is not known",
+        cause: undefined
+      })
+    )
+  if (source.isBounded)
+    return Stream.runFold(
+      source.entries({ from: firstSeq }),
+      () => firstSeq,
+      (_, batch) => batch.firstSeq + batch.entries.length
+    )
+  return Effect.map(source.tip, Option.match({ onNone: () => firstSeq, onSome: (seq) => seq + 1 }))
+}

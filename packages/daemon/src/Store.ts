@@ -5,11 +5,21 @@
  * lifecycle; closing stops the lifecycle and frees all. Whatever was acknowledged is durable before that, so closing
  * may be skipped by a crash.
  */
-import { Catalog, CatalogKey, type CatalogOpenError, Geometry, HotEngine, Layout, StorageLock } from "@icecore/catalog"
+import {
+  Catalog,
+  CatalogKey,
+  type CatalogOpenError,
+  Geometry,
+  HotEngine,
+  Layout,
+  type Retention,
+  StorageLock
+} from "@icecore/catalog"
 import { Zstd } from "@icecore/codec"
 import { Engine } from "@icecore/engine"
 import { Disk } from "@icecore/packfile"
-import { Context, Data, Effect, Layer, Option, type Scope, Stream } from "effect"
+import { Clock, Context, Data, Deferred, Effect, Layer, Option, type Scope, Stream } from "effect"
+import { ArtifactWork } from "./ArtifactWork.ts"
 import { Domain } from "./Domain.ts"
 import {
   AppendRefused,
@@ -30,10 +40,17 @@ import * as Views from "./internal/Views.ts"
 import * as WatchedCatalog from "./internal/WatchedCatalog.ts"
 import * as Lifecycle from "./Lifecycle.ts"
 import * as LogWriter from "./LogWriter.ts"
-import { processChunk } from "./ProcessChunk.ts"
+import * as DiscardStage from "./lifecycle/DiscardStage.ts"
+import * as FreezeStage from "./lifecycle/FreezeStage.ts"
+import * as PruneStage from "./lifecycle/PruneStage.ts"
+import * as RollStage from "./lifecycle/RollStage.ts"
+import * as SweepStage from "./lifecycle/SweepStage.ts"
+import * as Upkeep from "./lifecycle/Upkeep.ts"
+import * as PrunePlan from "./PrunePlan.ts"
 import * as ReadView from "./ReadView.ts"
 import * as Recovery from "./Recovery.ts"
-import type { Source } from "./Source.ts"
+import { type RetryOptions, retrySchedule } from "./Retrying.ts"
+import type { Source, SourceError } from "./Source.ts"
 import { reopenSpaceBytes, type StorageError } from "./StorageError.ts"
 import * as StoreVerify from "./StoreVerify.ts"
 
@@ -46,6 +63,15 @@ export class StoreNotFound extends Data.Error<{ readonly path: string }> {
   }
 }
 
+/** Where the log would begin cannot be told: the source that `retention.earliest = "now"` counts from did not say where it ends. */
+export class SourceEndUnknown extends Data.Error<{ readonly detail: string }> {
+  readonly _tag = "SourceEndUnknown"
+  override readonly name = "SourceEndUnknown"
+  override get message(): string {
+    return `Cannot begin the log at the end of the source: ${this.detail}`
+  }
+}
+
 /** Everything that opening a store can fail with. */
 export type StoreOpenError =
   | Geometry.GeometryInvalid
@@ -54,6 +80,7 @@ export type StoreOpenError =
   | CatalogOpenError
   | Recovery.HistoryHole
   | StoreNotFound
+  | SourceEndUnknown
   | StorageError
 
 export interface StoreOptions extends Layout.LayoutOptions {
@@ -73,9 +100,48 @@ export interface StoreOptions extends Layout.LayoutOptions {
   /** Bytes of memory that key indexes, and filters over key runs, may take. Beyond it they are read from disk. Default 64 MiB. */
   readonly keyCacheBytes?: number
   /** How a full disk and other failures that may pass are tried again. */
-  readonly retry?: Lifecycle.RetryOptions
+  readonly retry?: RetryOptions
+  /** What is kept of the log. Default: what is pinned; on first start everything. */
+  readonly retention?: RetentionOptions
+  /**
+   * One behind the last seq that the source has, of a log that begins at `firstSeq`: what `earliest: "now"` means. Asked on first
+   * start only. Without it "now" is the beginning of the log.
+   */
+  readonly sourceEnd?: (firstSeq: number) => Effect.Effect<number, SourceError>
+  /**
+   * Milliseconds for which demoted files stay where they are: more than a request may take. Views that are open keep them longer.
+   * Default 30,000.
+   */
+  readonly graceMillis?: number
+  /** How chunks are frozen and filled in. */
+  readonly backfill?: BackfillOptions
+  /** Milliseconds without a frozen chunk after which key indexes are brought up to date. Default 10,000. */
+  readonly rollIdleMillis?: number
   /** `readOnly` changes nothing: no append, no freeze, no discard, no repair. Default `readWrite`. */
   readonly mode?: "readWrite" | "readOnly"
+}
+
+/**
+ * What is kept of the log. Another retention takes effect when the store is opened with it: less is pruned; more is filled in from
+ * the source that is ingested next, as far as that has it.
+ */
+export interface RetentionOptions {
+  /** Complete chunks kept at the end of the log; 0: all. Default 0. */
+  readonly chunks?: number
+  /**
+   * Lowest seq ever kept: the log's first one; on first start the end of the source, and what is pinned ever after; or a seq.
+   * Default: what is pinned, on first start `genesis`.
+   */
+  readonly earliest?: "genesis" | "now" | number
+}
+
+export interface BackfillOptions {
+  /** Chunks and indexes that are made at once. Default 2. */
+  readonly workers?: number
+  /** How often one of them is tried again in a row. Default 3. */
+  readonly maxRetries?: number
+  /** Bytes of entries that are read ahead of being made into files. Default 64 MiB. */
+  readonly bufferBytes?: number
 }
 
 /** What {@link Store.ingest} did. */
@@ -92,8 +158,15 @@ export interface Store {
    * database gone. A source that does not end is followed for ever. Only one source at a time feeds the log.
    */
   readonly ingest: (source: Source) => Effect.Effect<IngestReport, Ingestion.IngestionError | StoreReadOnly>
-  /** Returns when every complete chunk is frozen and its hot database gone; fails when that will not come by itself. */
+  /**
+   * Returns when every complete chunk is frozen and indexed, its hot database gone, and what is below the floor demoted and, as far as
+   * it is due, removed; fails when that will not come by itself.
+   */
   readonly settled: Effect.Effect<void, StorageError>
+  /** {@link Store.settled}, and what it took, as clauses for people. */
+  readonly runLifecycle: Effect.Effect<Lifecycle.LifecycleReport, StorageError>
+  /** What a prune would remove now. Changes nothing. */
+  readonly prunePlan: Effect.Effect<PrunePlan.PrunePlan, StorageError>
   /** Checks all files, hot chunks and directories. See {@link import("./StoreVerify.ts")}. */
   readonly verify: Stream.Stream<StoreVerify.Checked, StorageError>
 }
@@ -101,7 +174,7 @@ export interface Store {
 export const Store: Context.Service<Store, Store> = Context.Service("@icecore/daemon/Store")
 
 /** What a store is built on. */
-export type StoreServices = Engine | HotEngine.HotEngine | Disk | Zstd | Domain
+export type StoreServices = Engine | HotEngine.HotEngine | Disk | Zstd | Domain | ArtifactWork
 
 /** Opens a store for the scope, made when there is none. */
 export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenError, StoreServices | Scope.Scope> =
@@ -110,13 +183,16 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     const services = Context.pick(Disk, Zstd)(yield* Effect.context<Disk | Zstd>())
     const domain = yield* Domain
     const disk = yield* Disk
+    const work = yield* ArtifactWork
     const engine = yield* Engine
     const engines = { hot: (yield* HotEngine.HotEngine).engine.name, catalog: engine.name }
     const isReadOnly = options.mode === "readOnly"
     const retry = options.retry ?? {}
     const layout = yield* Layout.make(options)
     const geometryDefaults = yield* Geometry.make({ firstSeq: domain.firstSeq })
-    yield* Geometry.make({ ...geometryDefaults, ...options.geometry })
+    const checked = yield* Geometry.make({ ...geometryDefaults, ...options.geometry })
+    const graceMillis = options.graceMillis ?? 30_000
+    let oldestViewMillis: Effect.Effect<Option.Option<number>> = Effect.succeedNone
     const { dataDir } = layout
     if (isReadOnly) yield* mustExist(engine, layout)
     yield* StorageLock.acquire(layout)
@@ -127,7 +203,16 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
         layout,
         geometry: options.geometry ?? {},
         geometryDefaults,
-        domain: { name: domain.name, version: domain.version, options: domain.options }
+        domain: { name: domain.name, version: domain.version, options: domain.options },
+        ...(isReadOnly ? { checkFiles: false } : earliestOf(options, checked.firstSeq)),
+        destroyableBefore: Effect.gen(function* () {
+          // What is demoted in this very millisecond may be destroyed in it when there is no grace.
+          const before = (yield* Clock.currentTimeMillis) - graceMillis + (graceMillis === 0 ? 1 : 0)
+          return Option.match(yield* oldestViewMillis, {
+            onNone: () => before,
+            onSome: (openedMillis) => Math.min(before, openedMillis)
+          })
+        })
       }),
       Engine,
       ReopeningEngine.make({ engine, freeSpaceBytes, neededBytes: reopenSpaceBytes, onReopen: epoch.advance })
@@ -136,8 +221,14 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     const { geometry } = catalog.pins
     const hotSet = yield* HotSet.make<StorageError>(epoch)
     const packs = yield* PackCache.make({ catalog, services, idleCount: options.idlePackCount ?? 64 })
-    const { state, plan, frozenCount } = yield* Recovery.recover({ catalog, hotSet, isReadOnly })
+    if (Option.isSome(domain.keys)) yield* refuseWideWindows(geometry)
+    const retention: Retention.Retention = {
+      chunks: options.retention?.chunks ?? 0,
+      earliestSeq: catalog.pins.earliestSeq
+    }
+    const { state, plan } = yield* Recovery.recover({ catalog, hotSet, retention, isReadOnly })
     const views = yield* Views.make({ ...options.views, state, hotSet, catalog, epoch, packs })
+    oldestViewMillis = views.oldestOpenedMillis
     const tiers = yield* KeyTiers.make({
       catalog,
       packs,
@@ -145,18 +236,32 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
       ...(options.keyCacheBytes === undefined ? {} : { residentBytes: options.keyCacheBytes })
     })
     const view = ReadView.make({ catalog, domain, views, packs, tiers })
+    const buildRetry = { ...retry, times: options.backfill?.maxRetries ?? 3 }
+    const upkeep: Upkeep.Upkeep = {
+      state,
+      hotSet,
+      catalog,
+      work,
+      keys: domain.keys,
+      retention,
+      concurrency: options.backfill?.workers ?? 2,
+      retry: buildRetry,
+      maxUnfrozenChunks: options.maxUnfrozenChunks ?? 4,
+      frozenHot: new Set(),
+      knownRuns: new Map(),
+      builds: { chunks: 0, indexes: 0 },
+      frozenTo: Geometry.ChunkId((plan.unfrozen[0] ?? plan.liveChunk) - 1),
+      rollFrom: Geometry.WindowId(0),
+      isBackfilling: false,
+      floorProblem: Option.none()
+    }
     const lifecycle = isReadOnly
-      ? Lifecycle.resting(frozenCount)
-      : yield* Lifecycle.make({
-          state,
-          hotSet,
-          catalog,
-          frozenCount,
+      ? Lifecycle.resting
+      : yield* makeLifecycle(upkeep, services, {
           retry,
-          discardable: plan.discardable,
-          maxUnfrozenChunks: options.maxUnfrozenChunks ?? 4,
-          freeze: (chunk) =>
-            Effect.provideContext(processChunk({ catalog, hotSet, chunk, source: state.feeder }), services)
+          graceMillis,
+          rollIdleMillis: options.rollIdleMillis ?? 10_000,
+          discardable: plan.discardable
         })
     const writer = LogWriter.make({
       state,
@@ -166,7 +271,7 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
       domain,
       known: view,
       entriesPerCommit: options.entriesPerCommit ?? 1,
-      onBoundary: lifecycle.notify
+      onBoundary: Effect.andThen(Upkeep.updateRoom(upkeep), lifecycle.notify)
     })
     const ingestion = Ingestion.make({ state, writer, view, retry })
     if (!isReadOnly) yield* writer.roll
@@ -194,13 +299,17 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
         nextSeq: state.nextSeq,
         liveChunk: state.liveChunk,
         chunks: {
-          frozen: lifecycle.frozenCount(),
+          frozen: Upkeep.frozenCount(upkeep),
           freezing: hotSet.chunks().filter((chunk) => chunk < state.liveChunk).length,
           hot: hotSet.chunks().length
         },
         source,
         ingestion: ingestion.status(),
         freezing: lifecycle.status(),
+        stages: lifecycle.stages(),
+        retention: Upkeep.retentionStatus(upkeep),
+        keys: yield* Upkeep.keysStatus(upkeep),
+        builds: { ...upkeep.builds },
         geometry,
         domain: { name: domain.name, version: domain.version },
         engines,
@@ -219,9 +328,10 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
       status
     }
 
-    const settled: Effect.Effect<void, StorageError> = isReadOnly
-      ? Effect.void
-      : Effect.andThen(Effect.retry(writer.roll, Lifecycle.retrySchedule(retry)), lifecycle.settled)
+    const runLifecycle: Effect.Effect<Lifecycle.LifecycleReport, StorageError> = isReadOnly
+      ? lifecycle.settled
+      : Effect.andThen(Effect.retry(writer.roll, retrySchedule(retry)), lifecycle.settled)
+    const settled = Effect.asVoid(runLifecycle)
 
     const ingest = Effect.fn("Store.ingest")(function* (
       source: Source
@@ -229,13 +339,80 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
       if (isReadOnly) return yield* new StoreReadOnly({ path: dataDir })
       const report = yield* ingestion.run(source)
       yield* settled
-      return { ...report, frozenChunkCount: lifecycle.frozenCount() }
+      return { ...report, frozenChunkCount: Upkeep.frozenCount(upkeep) }
     })
 
     const verify = Stream.provideContext(StoreVerify.verify({ catalog, hotSet, state }), services)
 
-    return { history, catalog, ingest, settled, verify }
+    const prunePlan = PrunePlan.make(upkeep)
+
+    return { history, catalog, ingest, settled, runLifecycle, prunePlan, verify }
   })
+
+/** The earliest seq as the catalog is told of it. */
+const earliestOf = (
+  { retention, sourceEnd }: StoreOptions,
+  firstSeq: number
+): Pick<Catalog.CatalogOptions<SourceEndUnknown>, "earliestSeq"> => {
+  const earliest = retention?.earliest
+  if (earliest === undefined) return {}
+  if (earliest !== "now") return { earliestSeq: earliest }
+  const end = sourceEnd?.(firstSeq) ?? Effect.succeed(firstSeq)
+  const onFirstStart = Effect.mapError(end, (error) => new SourceEndUnknown({ detail: error.message }))
+  return { earliestSeq: { onFirstStart } }
+}
+
+/** Key runs count entries of a window with 32 bits. */
+const refuseWideWindows = ({
+  entriesPerChunk,
+  chunksPerWindow
+}: Geometry.Geometry): Effect.Effect<void, Geometry.GeometryInvalid> => {
+  const most = Math.floor(2 ** 32 / entriesPerChunk)
+  return chunksPerWindow <= most
+    ? Effect.void
+    : Effect.fail(
+        new Geometry.GeometryInvalid({
+          field: "chunksPerWindow",
+          expected: `1 to ${most} with ${entriesPerChunk} entries a chunk and a domain that has keys`,
+          actual: chunksPerWindow
+        })
+      )
+}
+
+const makeLifecycle = Effect.fnUntraced(function* (
+  upkeep: Upkeep.Upkeep,
+  services: Context.Context<Disk | Zstd>,
+  options: {
+    readonly retry: RetryOptions
+    readonly graceMillis: number
+    readonly rollIdleMillis: number
+    readonly discardable: ReadonlyArray<Geometry.ChunkId>
+  }
+): Effect.fn.Return<Lifecycle.Lifecycle, never, Scope.Scope> {
+  const { state, catalog } = upkeep
+  const provide = <A>(effect: Effect.Effect<A, StorageError, Disk | Zstd>): Effect.Effect<A, StorageError> =>
+    Effect.provideContext(effect, services)
+  let notify: Effect.Effect<void> = Effect.void
+  const discard = yield* DiscardStage.make(upkeep, {
+    closed: options.discardable,
+    notify: Effect.suspend(() => notify)
+  })
+  const lifecycle = yield* Lifecycle.make({
+    stages: [
+      FreezeStage.make(upkeep, provide),
+      RollStage.make(upkeep, { idleMillis: options.rollIdleMillis, provide }),
+      discard,
+      PruneStage.make(upkeep),
+      SweepStage.make(catalog, options.graceMillis)
+    ],
+    retry: options.retry,
+    onStuck: (exit) => {
+      Deferred.doneUnsafe(state.stuck, exit)
+    }
+  })
+  notify = lifecycle.notify
+  return lifecycle
+})
 
 /** Opening a catalog would make one, so whether there is one is asked before. */
 const mustExist = (engine: Engine, layout: Layout.Layout): Effect.Effect<void, StoreNotFound | StorageError> =>

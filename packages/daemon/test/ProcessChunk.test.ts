@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Catalog, Geometry, Layout, StorageLock } from "@icecore/catalog"
 import { Effect, Fiber, Option, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import * as ArtifactWork from "../src/ArtifactWork.ts"
 import * as EntriesPack from "../src/EntriesPack.ts"
 import { hotKeyspaces } from "../src/format/HotFormat.ts"
 import * as HotChunk from "../src/HotChunk.ts"
@@ -51,16 +52,27 @@ const withBench = <A, E>(use: (bench: Bench) => Effect.Effect<A, E, StoreService
       })
       return yield* Stream.runCollect(pack.reader.range(0, 4))
     }).pipe(Effect.scoped)
-    const freeze = (source?: Source) => processChunk({ catalog, hotSet, chunk, source: Option.fromUndefinedOr(source) })
+    const freeze = (source?: Source) =>
+      Effect.flatMap(ArtifactWork.ArtifactWork, (work) =>
+        processChunk({ catalog, hotSet, work, chunk, kinds: ["entries"], source: Option.fromUndefinedOr(source) })
+      )
     return yield* use({ catalog, hotSet, fill, freeze, frozen })
   }).pipe(Effect.scoped, Effect.provide(makeMachine().services))
 
 const expected = Array.from({ length: 4 }, (_, index) => DemoSource.entryAt(4 + index))
 
 describe("ProcessChunk", () => {
-  it("choose prefers a complete hot database, then the source, and skips what is frozen", () => {
-    const known = { isFrozen: false, isHotComplete: false, hasSource: false }
-    assert.strictEqual(choose({ isFrozen: true, isHotComplete: true, hasSource: true }), "nothing to do")
+  it("choose prefers frozen entries, then a complete hot database, then the source, and skips what is frozen", () => {
+    const known = {
+      missing: ["entries", "keys"] as const,
+      isHotComplete: false,
+      hasFrozenEntries: false,
+      hasSource: false
+    }
+    const all = { isHotComplete: true, hasFrozenEntries: true, hasSource: true }
+    assert.strictEqual(choose({ missing: [], ...all }), "nothing to do")
+    assert.strictEqual(choose({ missing: ["keys"], ...all }), "frozen entries")
+    assert.strictEqual(choose({ missing: ["entries"], ...all }), "hot")
     assert.strictEqual(choose({ ...known, isHotComplete: true, hasSource: true }), "hot")
     assert.strictEqual(choose({ ...known, hasSource: true }), "source")
     assert.strictEqual(choose(known), "nowhere")
@@ -127,7 +139,7 @@ describe("ProcessChunk", () => {
         const error = yield* Effect.flip(freeze(DemoSource.make()))
         assert.strictEqual(error.message, "Cannot read hot chunk 1 at /store/hot/00000001, entry 6: it is missing")
         const state = yield* Effect.flatMap(catalog.snapshot, (snapshot) => snapshot.artifactState(chunk, "entries"))
-        assert.deepStrictEqual(state, Option.none())
+        assert.deepStrictEqual(state, Option.some("freezing"))
       })
     )
   )

@@ -2,18 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { Geometry } from "@icecore/catalog"
 import { Option, Result } from "effect"
 import * as FastCheck from "fast-check"
-import { type ChunkRun, plan } from "../src/Recovery.ts"
+import * as ChunkSpans from "../src/internal/ChunkSpans.ts"
+import { plan } from "../src/Recovery.ts"
 
 const chunk = Geometry.ChunkId
 
 const planOf = (frozen: ReadonlyArray<number>, hot: ReadonlyArray<number>, floorChunk = 0) => {
-  const runs: Array<ChunkRun> = []
-  for (const id of frozen) {
-    const run = runs.at(-1)
-    if (run !== undefined && run.last === id - 1) run.last = id
-    else runs.push({ first: id, last: id })
-  }
-  return plan({ floorChunk: chunk(floorChunk), frozen: runs, hot: hot.map((id) => chunk(id)) })
+  const spans: Array<ChunkSpans.ChunkSpan> = []
+  for (const id of frozen) ChunkSpans.add(spans, id)
+  return plan({ floorChunk: chunk(floorChunk), frozen: spans, hot: hot.map((id) => chunk(id)) })
 }
 
 describe("Recovery.plan", () => {

@@ -6,13 +6,14 @@ import { ZstdLive } from "@icecore/codec"
 import type { Engine } from "@icecore/engine"
 import type { Disk } from "@icecore/packfile"
 import { LiveDisk } from "@icecore/packfile/live"
-import { Effect, Layer, Logger, Record, References, type Stdio } from "effect"
+import { Effect, Layer, Logger, Option, Record, References, type Stdio } from "effect"
 import type { Config } from "../config/Config.ts"
 import type { Domain } from "../Domain.ts"
 import * as NdjsonDomain from "../domain/NdjsonDomain.ts"
 import type { History } from "../History.ts"
 import { type ServeOptions, defaults as serveDefaults } from "../http/ServeOptions.ts"
-import type { Source } from "../Source.ts"
+import * as WorkerPool from "../live/WorkerPool.ts"
+import { endOf, type Source } from "../Source.ts"
 import * as Store from "../Store.ts"
 import * as DemoSource from "../source/DemoSource.ts"
 import * as NdjsonSource from "../source/NdjsonSource.ts"
@@ -36,18 +37,43 @@ export const storeOptions = (config: Config, mode: "readWrite" | "readOnly"): St
     geometry: Record.getSomes(config.geometry),
     entriesPerCommit: config.ingest.batch,
     maxUnfrozenChunks: config.ingest.maxUnfrozen,
+    retention: { chunks: config.retention.chunks, ...Record.getSomes({ earliest: config.retention.earliest }) },
+    graceMillis: config.retention.grace,
+    backfill: config.backfill,
+    views: { maxCount: config.serve.maxViews, maxAgeMillis: config.serve.maxViewAge },
+    keyCacheBytes: config.keys.cache,
     mode
   }
+}
+
+/** Threads for the work of freezing: all processors but one, at most 2, when the configuration names no number. */
+const workerCount = ({ workers }: Config): number => {
+  const processorCount = (globalThis as { readonly navigator?: { readonly hardwareConcurrency?: number } }).navigator
+    ?.hardwareConcurrency
+  return Option.getOrElse(workers.count, () => Math.max(1, Math.min(2, (processorCount ?? 2) - 1)))
 }
 
 /** The store that the configuration describes, with its domain and its disk. */
 export const storeLayer = (
   config: Config,
   mode: "readWrite" | "readOnly"
-): Layer.Layer<Store.Store | History | Domain | Disk, Store.StoreOpenError> => {
+): Layer.Layer<Store.Store | History | Domain | Disk, Store.StoreOpenError, Stdio.Stdio> => {
   const hotEngine = HotEngine.layer.pipe(Layer.provide(engineLayer(config.engine.hot)))
-  const services = Layer.mergeAll(engineLayer(config.engine.catalog), hotEngine, ZstdLive.layer, domainLayer(config))
-  return Store.layer(storeOptions(config, mode)).pipe(Layer.provideMerge(services), Layer.provideMerge(LiveDisk.layer))
+  const ports = Layer.mergeAll(engineLayer(config.engine.catalog), hotEngine, ZstdLive.layer, domainLayer(config))
+  const work = WorkerPool.layer({ workers: mode === "readOnly" ? 0 : workerCount(config) })
+  const store = Layer.unwrap(
+    Effect.map(Effect.context<Disk | Stdio.Stdio>(), (context) =>
+      Store.layer({
+        ...storeOptions(config, mode),
+        sourceEnd: (firstSeq) =>
+          makeSource(config, { firstSeq, follow: false }).pipe(
+            Effect.flatMap((source) => endOf(source, firstSeq)),
+            Effect.provideContext(context)
+          )
+      })
+    )
+  )
+  return store.pipe(Layer.provide(work), Layer.provideMerge(ports), Layer.provideMerge(LiveDisk.layer))
 }
 
 /** The source that the configuration names; bounded when `follow` is false. */

@@ -160,7 +160,7 @@ describe("icecore run", () => {
             "freezing waits",
             ({ freezing, nextSeq }) => freezing.state === "waiting" && nextSeq === all.length
           )
-          assert.match(daemon.stderr(), /Cannot freeze chunk 0 now: Cannot write to .* are free/)
+          assert.match(daemon.stderr(), /Cannot freeze now: Cannot write to .* are free/)
           assert.strictEqual(full.chunks.frozen, 0)
           assert.strictEqual(full.chunks.hot, 5)
           yield* readServed(daemon, all)

@@ -8,6 +8,8 @@ import * as SqliteEngine from "@icecore/engine/sqlite"
 import type { Disk } from "@icecore/packfile"
 import { LiveDisk } from "@icecore/packfile/live"
 import { Layer } from "effect"
+import * as ArtifactWork from "../../src/ArtifactWork.ts"
+import type { Domain } from "../../src/Domain.ts"
 import * as NdjsonDomain from "../../src/domain/NdjsonDomain.ts"
 import type * as Store from "../../src/Store.ts"
 
@@ -23,11 +25,15 @@ const engineLayers: Record<EngineName, Layer.Layer<Engine, unknown, Disk>> = {
 }
 
 /** What a store needs, over real files. */
-export const services = (name: EngineName): Layer.Layer<Store.StoreServices> =>
-  HotEngine.layer.pipe(
+export const services = (
+  name: EngineName,
+  domain: Layer.Layer<Domain> = NdjsonDomain.layer
+): Layer.Layer<Store.StoreServices> =>
+  ArtifactWork.layerInline.pipe(
+    Layer.merge(HotEngine.layer),
     Layer.provideMerge(engineLayers[name]),
     Layer.provideMerge(LiveDisk.layer),
-    Layer.merge(ZstdLive.layer),
-    Layer.merge(NdjsonDomain.layer),
+    Layer.provideMerge(ZstdLive.layer),
+    Layer.provideMerge(domain),
     Layer.orDie
   )

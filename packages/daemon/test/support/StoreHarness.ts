@@ -7,6 +7,8 @@ import { Disk } from "@icecore/packfile"
 import { CrashRecorder, type CrashWorld, SimulatedDisk, SurvivorChoice } from "@icecore/packfile/testing"
 import { Effect, Layer, type Scope, Stream } from "effect"
 
+import * as ArtifactWork from "../../src/ArtifactWork.ts"
+import type { Domain } from "../../src/Domain.ts"
 import * as NdjsonDomain from "../../src/domain/NdjsonDomain.ts"
 import type { Entry } from "../../src/Entry.ts"
 import type { History, HistoryReadError, RangeOptions } from "../../src/History.ts"
@@ -30,12 +32,17 @@ export const zstdLayer: Layer.Layer<Zstd> = Layer.effect(
 ).pipe(Layer.provide(ZstdLive.layer))
 
 /** Everything that a store needs, over a disk and an engine. */
-export const services = (disk: Disk, engine: Engine): Layer.Layer<Store.StoreServices> =>
-  HotEngine.layer.pipe(
+export const services = (
+  disk: Disk,
+  engine: Engine,
+  domain: Layer.Layer<Domain> = NdjsonDomain.layer
+): Layer.Layer<Store.StoreServices> =>
+  ArtifactWork.layerInline.pipe(
+    Layer.merge(HotEngine.layer),
     Layer.provideMerge(Layer.succeed(Engine, engine)),
-    Layer.merge(Layer.succeed(Disk, disk)),
-    Layer.merge(zstdLayer),
-    Layer.merge(NdjsonDomain.layer)
+    Layer.provideMerge(Layer.succeed(Disk, disk)),
+    Layer.provideMerge(zstdLayer),
+    Layer.provideMerge(domain)
   )
 
 export const makeMachine = (
@@ -43,13 +50,14 @@ export const makeMachine = (
     readonly world?: CrashWorld
     readonly disk?: SimulatedDisk.SimulatedDiskOptions
     readonly mapDisk?: (disk: Disk) => Disk
+    readonly domain?: Layer.Layer<Domain>
   } = {}
 ): Machine => {
   const world = options.world ?? CrashRecorder.make()
   const disk = SimulatedDisk.make(world, options.disk)
   const medium = MemoryEngine.makeMedium(world)
   const seen = options.mapDisk?.(disk.disk) ?? disk.disk
-  return { disk, medium, services: services(seen, MemoryEngine.make(medium)) }
+  return { disk, medium, services: services(seen, MemoryEngine.make(medium), options.domain) }
 }
 
 /** Opens a store, uses it, and closes it. */

@@ -1,10 +1,10 @@
 /**
  * `icecore verify`: reads everything again and compares it with its checksums, its hashes and the catalog.
  */
-import { ZstdLive } from "@icecore/codec"
+import { type Zstd, ZstdLive } from "@icecore/codec"
 import { Disk } from "@icecore/packfile"
 import { LiveDisk } from "@icecore/packfile/live"
-import { Data, Effect, Layer, Option, Stream } from "effect"
+import { Data, Effect, Layer, Option, type Stdio, Stream } from "effect"
 import { Argument, Command } from "effect/cli"
 import type { Config } from "../../config/Config.ts"
 import { Store } from "../../Store.ts"
@@ -92,7 +92,11 @@ const encodeFinding = (finding: Finding): unknown => ({
 
 const verifyPath = (config: Config, path: string) =>
   Stream.unwrap(
-    Effect.gen(function* () {
+    Effect.gen(function* (): Effect.fn.Return<
+      Stream.Stream<Checked, { readonly message: string }, Disk | Zstd | Stdio.Stdio>,
+      { readonly message: string },
+      Disk
+    > {
       const disk = yield* Disk
       const isFile = Option.exists(yield* disk.stat(path), ({ kind }) => kind === "file")
       return isFile ? Stream.fromEffect(verifyPack(path)) : verifyStore(config, path)

@@ -1,0 +1,51 @@
+/** What a prune would remove: of the retention that a store is open with, or of another. */
+import { type CatalogReadError, Geometry, Layout, Retention } from "@icecore/catalog"
+import type { DiskError } from "@icecore/packfile"
+import { Effect, Stream } from "effect"
+import * as Upkeep from "./lifecycle/Upkeep.ts"
+
+export interface PrunePlan {
+  /** Lowest seq that is served now. */
+  readonly floor: number
+  /** Lowest seq that is served when it is done. */
+  readonly nextFloor: number
+  /** The first chunk that stays. */
+  readonly floorChunk: number
+  /** Chunks that lose their frozen entries. */
+  readonly chunkCount: number
+  /** Everything that goes: artifacts, key runs and key indexes. */
+  readonly artifactCount: number
+  /** Hot databases that go. */
+  readonly hotCount: number
+  /** Files and databases that go, by path, ascending in each kind; the first {@link maxPaths} of them. */
+  readonly paths: ReadonlyArray<string>
+}
+
+/** Paths that a plan lists at most. */
+export const maxPaths = 1_000
+
+/** Reads the keys below the floor. */
+export const make = (upkeep: Upkeep.Upkeep): Effect.Effect<PrunePlan, CatalogReadError | DiskError> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const { catalog, state } = upkeep
+      const { layout } = catalog
+      const floorChunk = Upkeep.wantedFloorChunk(upkeep)
+      const snapshot = yield* catalog.snapshot
+      let chunkCount = 0
+      let artifactCount = 0
+      let hotCount = 0
+      const paths: Array<string> = []
+      yield* Stream.runForEach(Retention.doomed(snapshot, floorChunk), (key) =>
+        Effect.sync(() => {
+          const files = key._tag === "Hot" ? [Layout.hotPath(layout, key.chunk)] : Layout.filesOf(layout, key)
+          if (key._tag === "Hot") hotCount++
+          else artifactCount++
+          if (key._tag === "Chunk" && key.kind === "entries") chunkCount++
+          for (const path of files) if (paths.length < maxPaths) paths.push(path)
+        })
+      )
+      const nextFloor = Math.max(Upkeep.floorSeq(upkeep), Geometry.firstSeqOf(state.geometry, floorChunk))
+      return { floor: state.floor, nextFloor, floorChunk, chunkCount, artifactCount, hotCount, paths }
+    })
+  )
