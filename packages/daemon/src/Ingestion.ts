@@ -83,17 +83,20 @@ export const make = ({ state, writer, view, retry }: IngestionOptions): Ingestio
       )
     )
 
-  /** Checks the entries of a batch that the log has already. */
-  const compare = (source: Source, batch: SourceBatch): Effect.Effect<void, SourceDiverged | HistoryReadError> => {
-    const to = Math.min(batch.firstSeq + batch.entries.length, state.nextSeq) - 1
-    if (to < batch.firstSeq) return Effect.void
-    return Stream.runForEach(view.range({ from: batch.firstSeq, to }), (entries: ReadonlyArray<Entry>) => {
-      const other = entries.find(({ seq, bytes }) => !isEqual(bytes, batch.entries[seq - batch.firstSeq]!))
-      return other === undefined
-        ? Effect.void
-        : Effect.fail(new SourceDiverged({ source: source.name, seq: other.seq }))
-    })
-  }
+  /** Checks the entries of a batch that the log has already, as far as they are still kept. */
+  const compare = (source: Source, batch: SourceBatch): Effect.Effect<void, SourceDiverged | HistoryReadError> =>
+    Effect.suspend(() => {
+      const from = Math.max(batch.firstSeq, state.floor)
+      const to = Math.min(batch.firstSeq + batch.entries.length, state.nextSeq) - 1
+      if (to < from) return Effect.void
+      return Stream.runForEach(view.range({ from, to }), (entries: ReadonlyArray<Entry>) => {
+        const other = entries.find(({ seq, bytes }) => !isEqual(bytes, batch.entries[seq - batch.firstSeq]!))
+        return other === undefined
+          ? Effect.void
+          : Effect.fail(new SourceDiverged({ source: source.name, seq: other.seq }))
+      })
+      // The floor may rise meanwhile.
+    }).pipe(Effect.catchTag("EntryBelowFloor", () => compare(source, batch)))
 
   const take = (source: Source) => (batch: SourceBatch) =>
     state.nextSeq === batch.firstSeq
