@@ -3,20 +3,20 @@
  * lets a test plant any violation.
  */
 import { Catalog, CatalogKey, type CatalogOpenError, Geometry, type HotEngine, Layout } from "@icecore/catalog"
-import type { Zstd } from "@icecore/codec"
 import { Engine } from "@icecore/engine"
 import { Disk, type DiskError } from "@icecore/packfile"
-import { Effect, Layer, Option, Result, type Scope, Stream } from "effect"
+import { Effect, type Layer, Option, Result, type Scope, Stream } from "effect"
 import * as ArtifactWork from "../../src/ArtifactWork.ts"
 import { Domain } from "../../src/Domain.ts"
 import * as NdjsonDomain from "../../src/domain/NdjsonDomain.ts"
 import { hotKeyspaces } from "../../src/format/HotFormat.ts"
 import * as HotChunk from "../../src/HotChunk.ts"
 import type { Source } from "../../src/Source.ts"
+import type { StoreServices } from "../../src/Store.ts"
 import * as LiveStore from "./LiveStore.ts"
 import { type Machine, makeMachine } from "./StoreHarness.ts"
 
-export type BuiltServices = Engine | HotEngine.HotEngine | Disk | Zstd | Domain | ArtifactWork.ArtifactWork
+export type BuiltServices = StoreServices
 
 /** Four entries a chunk, four chunks a window. */
 export const geometry: Geometry.Geometry = { firstSeq: 0, entriesPerChunk: 4, chunksPerWindow: 4 }
@@ -44,23 +44,11 @@ export const sourceOf = (count: number, at: (seq: number) => Uint8Array = entryA
   progress: Effect.succeed({ unit: "entries", done: 0, total: Option.none() })
 })
 
-/** Everything over a simulated machine, with keys at `/hash` unless told otherwise. */
-export const servicesOf = (
-  machine: Machine,
-  options: NdjsonDomain.NdjsonOptions = { keys: ["/hash"] }
-): Layer.Layer<BuiltServices> => {
-  const base = Layer.merge(machine.services, NdjsonDomain.layerWith(options))
-  return Layer.provideMerge(ArtifactWork.layerInline, base)
-}
-
-/** The same over real files. */
+/** Everything over real files, with keys at `/hash` unless told otherwise. */
 export const liveServicesOf = (
   engine: LiveStore.EngineName,
   options: NdjsonDomain.NdjsonOptions = { keys: ["/hash"] }
-): Layer.Layer<BuiltServices> => {
-  const base = Layer.merge(LiveStore.services(engine), NdjsonDomain.layerWith(options))
-  return Layer.provideMerge(ArtifactWork.layerInline, base)
-}
+): Layer.Layer<BuiltServices> => LiveStore.services(engine, NdjsonDomain.layerWith(options))
 
 /** A layout in one directory. */
 export const layoutAt = (dataDir: string): Layout.Layout => Effect.runSync(Effect.orDie(Layout.make({ dataDir })))
@@ -203,8 +191,8 @@ export const built = (
   options?: NdjsonDomain.NdjsonOptions
 ): Effect.Effect<{ readonly machine: Machine; readonly services: Layer.Layer<BuiltServices> }> =>
   Effect.gen(function* () {
-    const machine = makeMachine()
-    const services = servicesOf(machine, options)
+    const machine = makeMachine({ domain: NdjsonDomain.layerWith(options ?? { keys: ["/hash"] }) })
+    const { services } = machine
     yield* Effect.provide(Effect.orDie(build()), services)
     return { machine, services }
   })
