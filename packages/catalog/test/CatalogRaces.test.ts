@@ -1,6 +1,6 @@
 /** What happens between the steps of the catalog, made to happen there. */
 import { assert, describe, it } from "@effect/vitest"
-import { type Database, Engine } from "@icecore/engine"
+import { type Database, Engine, EngineFailed } from "@icecore/engine"
 import * as MemoryEngine from "@icecore/engine/memory"
 import { Disk } from "@icecore/packfile"
 import { CrashRecorder, SimulatedDisk } from "@icecore/packfile/testing"
@@ -172,8 +172,14 @@ describe("Catalog", () => {
   it.effect("Catalog.sweep of what is known reads no other key, and Catalog.prune none above the floor", () =>
     Effect.gen(function* () {
       let rowCount = 0
+      let getCount = 0
       const wrap = (database: Database): Database => ({
         ...database,
+        get: (keyspace, key) =>
+          Effect.suspend(() => {
+            getCount++
+            return database.get(keyspace, key)
+          }),
         scan: (keyspace, options) =>
           Stream.tap(database.scan(keyspace, options), () =>
             Effect.sync(() => {
@@ -196,10 +202,41 @@ describe("Catalog", () => {
         yield* catalog.prune(ChunkId(3))
         assert.isAtMost(rowCount, 4)
         rowCount = 0
+        getCount = 0
         assert.strictEqual((yield* catalog.sweep({ known: true })).artifactCount, 3)
-        assert.strictEqual(rowCount, 0)
+        assert.deepStrictEqual([rowCount, getCount], [0, 3])
         yield* catalog.sweep()
         assert.isAbove(rowCount, 30)
+      }).pipe(Effect.scoped, Effect.provide(store))
+    })
+  )
+
+  it.effect("Catalog.sweep of what is known finishes a discard whose destruction failed", () =>
+    Effect.gen(function* () {
+      let isFailing = false
+      const memory = MemoryEngine.make(MemoryEngine.makeMedium())
+      const hot: Engine = {
+        ...memory,
+        destroy: (path) =>
+          Effect.suspend(() =>
+            isFailing
+              ? Effect.fail(new EngineFailed({ path, operation: "destroy", detail: "EIO" }))
+              : memory.destroy(path)
+          )
+      }
+      const store = Layer.mergeAll(
+        Layer.succeed(Engine, memory),
+        HotEngine.layer.pipe(Layer.provide(Layer.succeed(Engine, hot))),
+        Layer.succeed(Disk, SimulatedDisk.make(CrashRecorder.make()).disk)
+      )
+      yield* Effect.gen(function* () {
+        const catalog = yield* open
+        yield* Effect.scoped(catalog.openHot(chunk, { keyspaces: ["entries"] }))
+        isFailing = true
+        assert.strictEqual((yield* Effect.flip(catalog.discardHot(chunk)))._tag, "EngineFailed")
+        isFailing = false
+        assert.strictEqual((yield* catalog.sweep({ known: true })).hotCount, 1)
+        assert.isNull(yield* stateOf(catalog, hotKey(chunk)))
       }).pipe(Effect.scoped, Effect.provide(store))
     })
   )
