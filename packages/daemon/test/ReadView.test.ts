@@ -1,35 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Option, Scope, Stream } from "effect"
+import { Geometry, Layout } from "@icecore/catalog"
+import { Disk } from "@icecore/packfile"
+import { Effect, Option } from "effect"
 import { Hex } from "effect/encoding"
-import { TestClock } from "effect/testing"
-import * as FastCheck from "fast-check"
 import * as Explanation from "../src/Explanation.ts"
-import type { ReadView } from "../src/ReadView.ts"
-import { geometry, type Tiers, withTiers } from "./support/TierHarness.ts"
-
-const tagOf = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.map(Effect.flip(effect), (error) => error._tag)
-
-const repeat = <A, E, R>(effect: Effect.Effect<A, E, R>, times: number) =>
-  Effect.forEach(Array.from({ length: times }), () => effect, { discard: true })
-
-const seqsOf = (reads: ReadView, options: Parameters<ReadView["range"]>[0] = {}) =>
-  Effect.map(Stream.runCollect(reads.range(options)), (batches) => batches.flat().map(({ seq }) => seq))
-
-const seqOf = ({ reads, keyOf }: Tiers, name: string) =>
-  Effect.map(reads.find(keyOf(name)), (found) => Option.getOrUndefined(Option.map(found, ({ seq }) => seq)))
-
-const outcomes = ({ steps }: Explanation.Explanation) =>
-  steps.map(({ name, outcome, seq }) => `${name}: ${outcome}${Option.isSome(seq) ? ` ${seq.value}` : ""}`)
-
-/** Chunks 0 and 1 in an index, 2 a run, 3 hot, with its run frozen or not; window 1 begins with chunk 4. */
-const spread = ({ append, freeze, index, discard }: Tiers, entryCount = 14) =>
-  Effect.gen(function* () {
-    yield* repeat(append, entryCount)
-    for (const chunk of [0, 1, 2]) yield* freeze(chunk)
-    yield* index(0, 1)
-    for (const chunk of [0, 1, 2]) yield* discard(chunk)
-  })
+import { withTiers } from "./support/TierHarness.ts"
+import { outcomes, repeat, seqOf, spread, tagOf } from "./support/TierReads.ts"
 
 describe("ReadView", () => {
   it.effect("finds each key in index, run and hot database, and no stranger", () =>
@@ -240,262 +216,108 @@ describe("ReadView", () => {
       })
     )
   )
-})
 
-describe("Views", () => {
-  it.effect("let a read end what was frozen, indexed, discarded, pruned and swept meanwhile", () =>
+  it.effect("looks into an index as soon as it is frozen", () =>
     withTiers({}, (tiers) =>
       Effect.gen(function* () {
         yield* spread(tiers)
-        const pull = yield* Stream.toPull(Stream.flattenIterable(tiers.reads.range()))
-        const first = yield* pull
-        const seen = [...first].map(({ seq }) => seq)
-        yield* repeat(tiers.append, 4)
-        yield* tiers.freeze(3)
-        yield* tiers.index(0, 3)
-        yield* tiers.discard(3)
-        yield* tiers.prune(3)
-        assert.isAbove(yield* tiers.sweep, 0)
-        for (;;) {
-          const more = yield* Effect.exit(pull)
-          if (Exit.isFailure(more)) break
-          seen.push(...[...more.value].map(({ seq }) => seq))
-        }
-        assert.deepStrictEqual(
-          seen,
-          Array.from({ length: 14 }, (_, seq) => seq)
-        )
+        const explained = Effect.map(tiers.reads.explain({ key: tiers.keyOf("key 9") }), outcomes)
+        assert.strictEqual((yield* explained)[1], "key run of chunk 2: candidate 9")
+        yield* tiers.index(0, 2)
+        assert.strictEqual((yield* explained)[1], "key index of window 0, chunks 0 to 2: candidate 9")
       })
     )
   )
 
-  it.effect("keep what they reach until they close, and no longer", () =>
+  it.effect("serves chunks that were frozen without a hot database, and passes over an empty one", () =>
     withTiers({}, (tiers) =>
       Effect.gen(function* () {
-        yield* spread(tiers)
-        const scope = yield* Scope.make()
-        const view = yield* Scope.provide(tiers.views.open, scope)
-        yield* TestClock.adjust("1 minute")
-        yield* tiers.prune(2)
-        assert.strictEqual(view.floor, 0)
-        assert.strictEqual(yield* tagOf(tiers.reads.get(5)), "EntryBelowFloor")
-        assert.isAbove(yield* tiers.sweep, 0)
-        assert.strictEqual((yield* view.route(1 as never))._tag, "Cold")
-        yield* Scope.close(scope, Exit.void)
-        assert.strictEqual(yield* tiers.sweep, 0)
-      })
-    )
-  )
-
-  it.effect("do not keep anything once they have expired", () =>
-    withTiers({ views: { maxAgeMillis: 300_000 } }, (tiers) =>
-      Effect.gen(function* () {
-        yield* spread(tiers)
-        const pull = yield* Stream.toPull(tiers.reads.range({ from: 4 }))
-        yield* pull
-        yield* tiers.prune(1)
-        yield* TestClock.adjust("300 seconds")
-        assert.isAbove(yield* tiers.sweep, 0)
-        yield* pull
-        yield* TestClock.adjust("1 millis")
-        assert.strictEqual(yield* tiers.sweep, 0)
-        const error = yield* Effect.flip(pull)
-        assert.strictEqual(
-          (error as { readonly message?: string }).message,
-          "Cannot read history on: the read began 300001 ms ago, allowed are 300000 ms"
-        )
-      })
-    )
-  )
-
-  it.effect("are bounded in number, but not for the store's own work", () =>
-    withTiers({ views: { maxCount: 2 } }, (tiers) =>
-      Effect.gen(function* () {
-        yield* spread(tiers)
-        const scope = yield* Scope.make()
-        yield* Scope.provide(Effect.andThen(tiers.views.open, tiers.views.open), scope)
-        assert.strictEqual(tiers.views.count(), 2)
-        assert.strictEqual(yield* tagOf(tiers.reads.get(1)), "ViewsExhausted")
-        assert.strictEqual(yield* tagOf(tiers.reads.find(tiers.keyOf("key 1"))), "ViewsExhausted")
-        assert.strictEqual(yield* tagOf(seqsOf(tiers.reads)), "ViewsExhausted")
-        assert.deepStrictEqual(yield* tiers.reads.occupied([tiers.keyOf("key 1")]), [1])
-        yield* Scope.close(scope, Exit.void)
-        assert.deepStrictEqual(yield* tiers.reads.get(1), tiers.entryAt(1))
-        assert.strictEqual(tiers.views.count(), 0)
-      })
-    )
-  )
-
-  it.effect("do not hold a hot database that is to be closed and that nobody reads", () =>
-    withTiers({}, (tiers) =>
-      Effect.gen(function* () {
-        yield* repeat(tiers.append, 6)
-        yield* tiers.reads.get(1)
-        yield* tiers.freeze(0)
-        yield* tiers.reads.get(2)
-        yield* tiers.discard(0)
-        yield* Effect.yieldNow
-        const state = yield* Effect.scoped(
-          Effect.flatMap(tiers.catalog.snapshot, (snapshot) => snapshot.hotState(0 as never))
-        )
-        assert.deepStrictEqual(state, Option.none())
-      })
-    )
-  )
-})
-
-/** Steps of a walk, with what they do in the model. */
-type Step =
-  | { readonly tag: "append" | "freeze" | "index" | "discard" | "prune" | "sweep"; readonly pick: number }
-  | { readonly tag: "open" | "close"; readonly pick: number }
-
-const stepArbitrary: FastCheck.Arbitrary<Step> = FastCheck.record({
-  tag: FastCheck.constantFrom<Step["tag"]>(
-    "append",
-    "append",
-    "append",
-    "append",
-    "freeze",
-    "freeze",
-    "index",
-    "discard",
-    "prune",
-    "sweep",
-    "open",
-    "close"
-  ),
-  pick: FastCheck.nat(1_000)
-})
-
-describe("ReadView, in any order of freezing, indexing, discarding, pruning and sweeping", () => {
-  it.effect("gives each served entry by seq, range and key, and nothing else", () =>
-    Effect.promise(() =>
-      FastCheck.assert(
-        FastCheck.asyncProperty(FastCheck.array(stepArbitrary, { minLength: 20, maxLength: 60 }), (steps) =>
-          Effect.runPromise(Effect.provide(walk(steps), TestClock.layer()))
-        ),
-        { numRuns: Number(process.env.ICECORE_VIEW_WALKS ?? 12) }
-      )
-    )
-  )
-})
-
-const walk = (steps: ReadonlyArray<Step>) =>
-  withTiers({}, (tiers) =>
-    Effect.gen(function* () {
-      const frozen = new Set<number>()
-      const hot = new Set<number>([0])
-      const covered = new Map<number, readonly [number, number]>()
-      const open: Array<{
-        readonly scope: Scope.Closeable
-        readonly fiber: Effect.Effect<ReadonlyArray<number>, unknown>
-        readonly expected: ReadonlyArray<number>
-      }> = []
-      let floorChunk = 0
-      const served = () => {
-        const first = floorChunk * geometry.entriesPerChunk
-        return Array.from({ length: Math.max(0, tiers.state.nextSeq - first) }, (_, index) => first + index)
-      }
-      const complete = () => Math.floor(tiers.state.nextSeq / geometry.entriesPerChunk)
-      const pickOf = (chunks: ReadonlyArray<number>, pick: number) => chunks[pick % Math.max(1, chunks.length)]
-
-      const take = Effect.fnUntraced(function* ({ tag, pick }: Step) {
-        switch (tag) {
-          case "append": {
-            yield* tiers.append
-            hot.add(complete())
-            return
-          }
-          case "freeze": {
-            const chunk = pickOf(
-              [...hot].filter((id) => id < complete() && id >= floorChunk && !frozen.has(id)),
-              pick
-            )
-            if (chunk === undefined) return
-            yield* tiers.freeze(chunk)
-            frozen.add(chunk)
-            return
-          }
-          case "index": {
-            const window = pickOf([0, 1, 2, 3, 4], pick)!
-            const [lo, known] = covered.get(window) ?? [Math.max(window * 4, floorChunk), -1]
-            let hi = Math.max(lo - 1, known)
-            while (hi + 1 < (window + 1) * 4 && frozen.has(hi + 1)) hi++
-            if (hi < lo || hi === known || lo < floorChunk || Math.floor(lo / 4) !== window) return
-            yield* tiers.index(lo, hi)
-            covered.set(window, [lo, hi])
-            return
-          }
-          case "discard": {
-            const chunk = pickOf(
-              [...hot].filter((id) => frozen.has(id)),
-              pick
-            )
-            if (chunk === undefined) return
-            yield* tiers.discard(chunk)
-            hot.delete(chunk)
-            return
-          }
-          case "prune": {
-            // What is hot below the floor goes first, as the lifecycle sees to it.
-            const to = Math.min(floorChunk + 1, complete())
-            if ([...hot].some((id) => id < to)) return
-            floorChunk = to
-            yield* tiers.prune(floorChunk)
-            for (const id of frozen) if (id < floorChunk) frozen.delete(id)
-            return
-          }
-          case "sweep":
-            yield* tiers.sweep
-            return
-          case "open": {
-            if (open.length >= 3) return
-            const scope = yield* Scope.make()
-            const pull = yield* Scope.provide(Stream.toPull(tiers.reads.range()), scope)
-            const expected = served()
-            const seen: Array<number> = []
-            const head = yield* Effect.exit(pull)
-            if (Exit.isSuccess(head)) seen.push(...head.value.flat().map(({ seq }) => seq))
-            const rest = Effect.gen(function* () {
-              for (;;) {
-                const more = yield* Effect.exit(pull)
-                if (Exit.isFailure(more)) return seen
-                seen.push(...more.value.flat().map(({ seq }) => seq))
-              }
-            })
-            open.push({ scope, fiber: rest, expected })
-            return
-          }
-          case "close": {
-            const one = open.shift()
-            if (one === undefined) return
-            assert.deepStrictEqual(yield* one.fiber, one.expected)
-            yield* Scope.close(one.scope, Exit.void)
-          }
-        }
-      })
-
-      for (const step of steps) {
-        yield* take(step)
-        yield* TestClock.adjust("1 second")
-        const seqs = served()
-        assert.deepStrictEqual(yield* seqsOf(tiers.reads), seqs)
-        for (const seq of seqs) {
+        assert.strictEqual(yield* seqOf(tiers, "key 0"), undefined)
+        // As a backfill does it: chunk 0 has an empty hot database, chunk 1 has none.
+        for (const chunk of [0, 1]) yield* tiers.freeze(chunk)
+        tiers.state.nextSeq = 8
+        for (let seq = 0; seq < 8; seq++) {
           assert.deepStrictEqual(yield* tiers.reads.get(seq), tiers.entryAt(seq))
           assert.strictEqual(yield* seqOf(tiers, `key ${seq}`), seq)
         }
-        assert.strictEqual(yield* seqOf(tiers, `key ${tiers.state.nextSeq}`), undefined)
-        const below = floorChunk * geometry.entriesPerChunk - 1
-        if (below >= 0) {
-          assert.strictEqual(yield* seqOf(tiers, `key ${below}`), undefined)
-          assert.strictEqual(yield* tagOf(tiers.reads.get(below)), "EntryBelowFloor")
-        }
-      }
-      for (const one of open) {
-        assert.deepStrictEqual(yield* one.fiber, one.expected)
-        yield* Scope.close(one.scope, Exit.void)
-      }
-      yield* TestClock.adjust("1 second")
-      assert.strictEqual(yield* tiers.sweep, 0)
-    })
+      })
+    )
   )
+
+  /** Changes a file of a store that no read has opened yet. */
+  const damage = (path: string, change: (bytes: Uint8Array) => Uint8Array) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const disk = yield* Disk
+        const file = yield* disk.open(path, "readWrite")
+        const bytes = new Uint8Array(yield* file.size)
+        yield* file.readAt(bytes, 0)
+        const changed = change(bytes)
+        yield* file.truncate(changed.length)
+        yield* file.writeAt(changed, 0)
+      })
+    )
+
+  const bytesOf = (path: string) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const file = yield* (yield* Disk).open(path, "read")
+        const bytes = new Uint8Array(yield* file.size)
+        yield* file.readAt(bytes, 0)
+        return bytes
+      })
+    )
+
+  const files = { run: "/store/keys/run/00000/00000002.bin", index: "/store/keys/index/00000000/00000000-00000001.idx" }
+
+  for (const [kind, path] of Object.entries(files))
+    for (const [what, change] of [
+      [
+        "has a flipped bit",
+        (bytes: Uint8Array) => bytes.map((byte, at) => (at === bytes.length >> 1 ? byte ^ 1 : byte))
+      ],
+      ["is cut off", (bytes: Uint8Array) => bytes.subarray(0, bytes.length - 20)],
+      ["is empty", () => new Uint8Array(0)]
+    ] as const)
+      it.effect(`names a ${kind} that ${what}, and does not say that there is no such key`, () =>
+        withTiers({}, (tiers) =>
+          Effect.gen(function* () {
+            yield* spread(tiers)
+            yield* damage(path, change)
+            const error = yield* Effect.flip(tiers.reads.find(tiers.keyOf("key 5")))
+            assert.include(error.message, path)
+            assert.strictEqual(error._tag, kind === "run" ? "KeyRunCorrupt" : "KeyIndexCorrupt")
+            assert.include((yield* Effect.flip(tiers.reads.occupied([tiers.keyOf("x")]))).message, path)
+            assert.strictEqual(yield* seqOf(tiers, "key 13"), 13)
+          })
+        )
+      )
+
+  it.effect("does not take the run or the index of other chunks for the right one", () =>
+    withTiers({}, (tiers) =>
+      Effect.gen(function* () {
+        yield* repeat(tiers.append, 26)
+        for (const chunk of [0, 1, 2, 3, 4, 5]) yield* tiers.freeze(chunk)
+        yield* tiers.index(0, 1)
+        yield* tiers.index(4, 4)
+        for (const chunk of [0, 1, 2, 3, 4, 5]) yield* tiers.discard(chunk)
+        const { layout } = tiers.catalog
+        const run = (chunk: number) => Layout.keyRunPath(layout, Geometry.ChunkId(chunk))
+        const index = (window: number, lo: number, hi: number) =>
+          Layout.keyIndexPath(layout, {
+            window: Geometry.WindowId(window),
+            lo: Geometry.ChunkId(lo),
+            hi: Geometry.ChunkId(hi)
+          })
+        const [rightRun, otherRun] = [yield* bytesOf(run(5)), yield* bytesOf(run(3))]
+        yield* damage(run(5), () => otherRun)
+        assert.strictEqual(yield* tagOf(tiers.reads.find(tiers.keyOf("key 1"))), "KeyRunCorrupt")
+        yield* damage(run(5), () => rightRun)
+        const otherIndex = yield* bytesOf(index(1, 4, 4))
+        yield* damage(index(0, 0, 1), () => otherIndex)
+        const wrongIndex = yield* Effect.flip(tiers.reads.find(tiers.keyOf("key 1")))
+        assert.include(wrongIndex.message, "it covers chunks 4 to 4 of window 1: it is the file of another index")
+      })
+    )
+  )
+})

@@ -39,7 +39,7 @@ export interface Tiers {
   readonly views: Views.Views
   readonly state: LogState.LogState
   readonly catalog: Catalog.Catalog
-  readonly epoch: ViewEpoch.ViewEpoch
+  readonly packs: PackCache.PackCache<StorageError>
   readonly keyOf: (text: string) => Uint8Array
   readonly entryAt: (seq: number) => Uint8Array
   /** Appends the next entry, and opens the next chunk behind the last one of a chunk. */
@@ -49,6 +49,8 @@ export interface Tiers {
   readonly index: (lo: number, hi: number) => Effect.Effect<void, unknown, StoreServices>
   /** Takes a hot database out; it is destroyed once nobody reads it. */
   readonly discard: (chunk: number) => Effect.Effect<void, never, Scope.Scope>
+  /** Closes the hot database of a chunk when nobody reads it, and opens it again. */
+  readonly reopen: (chunk: number) => Effect.Effect<void, StorageError>
   readonly prune: (floorChunk: number) => Effect.Effect<void, StorageError>
   /** Destroys what no view reaches; how many artifacts it left. */
   readonly sweep: Effect.Effect<number, StorageError>
@@ -198,13 +200,14 @@ export const withTiers = <A, E>(
       views,
       state,
       catalog,
-      epoch,
+      packs,
       keyOf: (name) => Option.getOrThrow(keys.parse(name)),
       entryAt,
       append,
       freeze,
       index,
       discard,
+      reopen: (chunk) => Effect.asVoid(hotSet.reopen(Geometry.ChunkId(chunk), open(chunk))),
       prune,
       sweep: Effect.map(catalog.sweep(), ({ deferredCount }) => deferredCount)
     })
