@@ -9,9 +9,13 @@ import { Layer } from "effect"
 import type { FromWorker, ToWorker } from "../internal/work/Protocol.ts"
 import * as SynchronousZstd from "../internal/work/SynchronousZstd.ts"
 import * as WorkerSide from "../internal/work/WorkerSide.ts"
+import * as GarbageCollection from "../live/GarbageCollection.ts"
 import * as WorkerParent from "../live/WorkerParent.ts"
 
 const parent = WorkerParent.open<ToWorker, FromWorker>()
 
 if (parent !== undefined)
-  WorkerSide.serve(parent, Layer.merge(LiveDisk.layer, Layer.provide(SynchronousZstd.layer, ZstdLive.layer)))
+  WorkerSide.serve(parent, {
+    services: Layer.merge(LiveDisk.layer, Layer.provide(SynchronousZstd.layer, ZstdLive.layer)),
+    collectGarbage: GarbageCollection.collect
+  })

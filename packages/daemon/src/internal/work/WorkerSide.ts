@@ -13,12 +13,21 @@ import type { EntryBatch, Failure, FromWorker, Outcome, Request, ToWorker } from
 
 type Parent = WorkerParent<ToWorker, FromWorker>
 
+/** How long a worker has nothing to do before it collects its garbage. */
+const restDelay = "100 millis"
+
+export interface ServeOptions {
+  readonly services: Layer.Layer<Disk | Zstd>
+  /** Run when the worker has had nothing to do for a moment. */
+  readonly collectGarbage: Effect.Effect<void>
+}
+
 /** Serves until the parent says stop. A bug of ours ends the thread, which the parent sees. */
-export const serve = (parent: Parent, services: Layer.Layer<Disk | Zstd>): void => {
+export const serve = (parent: Parent, { services, collectGarbage }: ServeOptions): void => {
   const serving = Effect.gen(function* () {
     const inbox = yield* Queue.unbounded<ToWorker>()
     parent.listen((message) => Queue.offerUnsafe(inbox, message))
-    yield* Effect.scoped(Effect.provide(attend(parent, inbox), services))
+    yield* Effect.scoped(Effect.provide(attend(parent, inbox, collectGarbage), services))
     parent.close()
   })
   Effect.runFork(serving).addObserver((exit) => {
@@ -29,44 +38,55 @@ export const serve = (parent: Parent, services: Layer.Layer<Disk | Zstd>): void 
   })
 }
 
-const attend: (parent: Parent, inbox: Queue.Queue<ToWorker>) => Effect.Effect<void, never, Disk | Zstd | Scope.Scope> =
-  Effect.fnUntraced(function* (parent, inbox) {
-    let work: ArtifactWork | undefined
-    const jobs = new Map<number, WorkerJob>()
-    for (;;) {
-      const message = yield* Queue.take(inbox)
-      switch (message.type) {
-        case "hello": {
-          const domain = yield* Effect.result(loadDomain(message.url, message.options))
-          if (Result.isFailure(domain)) {
-            parent.post({ type: "unready", detail: domain.failure })
-            break
-          }
-          const { name, version, options } = domain.success
-          work = InlineWork.make({ disk: yield* Disk, zstd: yield* Zstd, domain: domain.success })
-          parent.post({ type: "ready", domain: { name, version, options } })
+const attend = Effect.fnUntraced(function* (
+  parent: Parent,
+  inbox: Queue.Queue<ToWorker>,
+  collectGarbage: Effect.Effect<void>
+): Effect.fn.Return<void, never, Disk | Zstd | Scope.Scope> {
+  let work: ArtifactWork | undefined
+  let begun = 0
+  const jobs = new Map<number, WorkerJob>()
+  const collectWhenIdle = (last: number): Effect.Effect<void> =>
+    Effect.suspend(() => (jobs.size === 0 && begun === last ? collectGarbage : Effect.void))
+  for (;;) {
+    const message = yield* Queue.take(inbox)
+    switch (message.type) {
+      case "hello": {
+        const domain = yield* Effect.result(loadDomain(message.url, message.options))
+        if (Result.isFailure(domain)) {
+          parent.post({ type: "unready", detail: domain.failure })
           break
         }
-        case "job":
-          if (work !== undefined) yield* begin(parent, work, jobs, message.id, message.request)
-          break
-        case "batch":
-        case "end": {
-          const job = jobs.get(message.id)
-          if (job?.attempt === message.attempt)
-            Queue.offerUnsafe(job.batches, message.type === "end" ? undefined : message.batch)
-          break
-        }
-        case "cancel": {
-          const fiber = jobs.get(message.id)?.fiber
-          if (fiber !== undefined) yield* Effect.forkScoped(Fiber.interrupt(fiber))
-          break
-        }
-        case "stop":
-          return
+        const { name, version, options } = domain.success
+        work = InlineWork.make({ disk: yield* Disk, zstd: yield* Zstd, domain: domain.success })
+        parent.post({ type: "ready", domain: { name, version, options } })
+        break
       }
+      case "job": {
+        if (work === undefined) break
+        begun++
+        const fiber = yield* begin(parent, work, jobs, message.id, message.request)
+        const rested = Effect.andThen(Fiber.await(fiber), Effect.sleep(restDelay))
+        yield* Effect.forkScoped(Effect.andThen(rested, collectWhenIdle(begun)))
+        break
+      }
+      case "batch":
+      case "end": {
+        const job = jobs.get(message.id)
+        if (job?.attempt === message.attempt)
+          Queue.offerUnsafe(job.batches, message.type === "end" ? undefined : message.batch)
+        break
+      }
+      case "cancel": {
+        const fiber = jobs.get(message.id)?.fiber
+        if (fiber !== undefined) yield* Effect.forkScoped(Fiber.interrupt(fiber))
+        break
+      }
+      case "stop":
+        return
     }
-  })
+  }
+})
 
 const loadDomain = (url: string, options: unknown): Effect.Effect<Domain, string> =>
   Effect.tryPromise({
@@ -106,7 +126,9 @@ const begin = Effect.fnUntraced(function* (
           : { type: "failed", id, failure: failureOf(exit.cause) }
       )
     })
-  job.fiber = yield* Effect.forkScoped(Effect.onExit(perform(work, request, entriesOf(parent, id, job)), answer))
+  const fiber = yield* Effect.forkScoped(Effect.onExit(perform(work, request, entriesOf(parent, id, job)), answer))
+  job.fiber = fiber
+  return fiber
 })
 
 /** The entries as the parent sends them, from the first one on each time that they are run. */
