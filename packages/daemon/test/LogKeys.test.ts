@@ -140,9 +140,9 @@ describe("Store with keys", () => {
       }
     )
 
-  for (const [duplicates, found] of [
-    ["first", [0, 1, 5]],
-    ["last", [7, 6, 5]]
+  for (const [duplicates, ...found] of [
+    ["first", 0, 1, 5],
+    ["last", 7, 6, 5]
   ] as const)
     it.effect(`find gives the ${duplicates} of several entries with a key, hot and frozen`, () =>
       withStore(machineOf(duplicates), (store) =>
@@ -178,13 +178,15 @@ describe("Store with keys", () => {
       )
     })
 
-  it.effect("append does not take what a failed commit left for history", () => {
-    const domain = keyed("error")
-    return withStore(lyingMachine(domain), (store) =>
+  it.effect("append sees an older key whose place a failed commit took", () => {
+    const keyOf = (rest: string): string => "ab".repeat(16) + rest.repeat(32)
+    const line = (rest: string, note: string) => new TextEncoder().encode(JSON.stringify({ id: keyOf(rest), note }))
+    return withStore(lyingMachine(NdjsonDomain.make({ keys: ["/id"], duplicates: "last" })), ({ history }) =>
       Effect.gen(function* () {
-        yield* Effect.flip(store.history.append([entryOf("marked")]))
-        yield* store.history.append([entryOf("marked")])
-        assert.deepStrictEqual(yield* findAll(store, domain, ["marked"]), [0])
+        yield* history.append([line("1", "")])
+        assert.strictEqual((yield* Effect.flip(history.append([line("1", "marked")])))._tag, "EngineFailed")
+        const error = yield* Effect.flip(history.append([line("2", "")]))
+        assert.deepInclude(error, { _tag: "KeyCollision", otherKey: keyOf("1"), firstSeq: 0, secondSeq: 1 })
       })
     )
   })
