@@ -96,6 +96,10 @@ export const position = (hot: HotChunk): Effect.Effect<Option.Option<SourcePosit
       : Effect.succeed(Option.some(decoded))
   })
 
+/** Puts the source's position alone, durably: of a chunk without entries, while older chunks are made without hot databases. */
+export const putPosition = (hot: HotChunk, value: SourcePosition): Effect.Effect<void, EngineWriteError> =>
+  hot.database.write((batch) => batch.put(sourceKeyspace, positionKey, encodePosition(value)))
+
 /** Commits entries, which must be the next ones of this chunk. Durable on return. */
 export const commit = (
   hot: HotChunk,

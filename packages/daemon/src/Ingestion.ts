@@ -5,7 +5,9 @@
  * may pass (a full disk, an I/O error) is tried again, later each time, while the source waits: no entry is skipped or
  * doubled, because each attempt starts where the log really ends.
  */
+import { Geometry } from "@icecore/catalog"
 import { Clock, Data, Effect, Exit, Option, type Scope, Stream } from "effect"
+import type { Backfill, BackfillReport } from "./Backfill.ts"
 import type { Entry } from "./Entry.ts"
 import { type ActivityStatus, AppendRefused, type HistoryReadError } from "./History.ts"
 import type * as LogState from "./internal/LogState.ts"
@@ -35,6 +37,8 @@ export interface IngestionReport {
   readonly firstSeq: number
   /** The seq that the log goes on at now. */
   readonly nextSeq: number
+  /** Chunks that were frozen without a hot database. */
+  readonly backfilledChunkCount: number
   readonly durationMillis: number
 }
 
@@ -44,6 +48,8 @@ export interface Ingestion {
    * {@link AppendRefused} while another source feeds the log.
    */
   readonly run: (source: Source) => Effect.Effect<IngestionReport, IngestionError>
+  /** Only the part of {@link Ingestion.run} that needs no hot database: see {@link import("./Backfill.ts")}. */
+  readonly backfill: (source: Source) => Effect.Effect<BackfillReport, IngestionError>
   readonly status: () => ActivityStatus
 }
 
@@ -51,10 +57,11 @@ export interface IngestionOptions {
   readonly state: LogState.LogState
   readonly writer: LogWriter
   readonly view: ReadView
+  readonly backfill: Backfill
   readonly retry: RetryOptions
 }
 
-export const make = ({ state, writer, view, retry }: IngestionOptions): Ingestion => {
+export const make = ({ state, writer, view, backfill, retry }: IngestionOptions): Ingestion => {
   let activity = idle
 
   const append = (batch: SourceBatch): Effect.Effect<unknown, AppendError> =>
@@ -119,20 +126,63 @@ export const make = ({ state, writer, view, retry }: IngestionOptions): Ingestio
         })
     )
 
+  /** Commits what the source has, up to before `end`. */
+  const feed = (source: Source, end: number, onTaken: (batch: SourceBatch, from: number) => void) =>
+    source.entries(startOf(state)).pipe(
+      Stream.takeUntil((batch) => batch.firstSeq + batch.entries.length >= end),
+      Stream.runForEach((batch) =>
+        Effect.suspend(() => {
+          const from = state.nextSeq
+          return Effect.map(take(source)(before(batch, end)), () => onTaken(batch, from))
+        })
+      )
+    )
+
+  /** Whole chunks, from the beginning of the next one on. Returns the bytes of the entries that came before it. */
+  const fillIn = Effect.fnUntraced(function* (source: Source) {
+    const filled = yield* backfill.fill(source)
+    const { geometry, position } = state
+    // Entries that came some other way since are compared before anything follows them.
+    const next = Geometry.chunkOf(geometry, state.nextSeq)
+    const isCompared = Option.match(position, { onNone: () => true, onSome: ({ seq }) => seq === state.nextSeq - 1 })
+    const isBegun = state.nextSeq > Geometry.firstSeqOf(geometry, next)
+    const end = isBegun ? Geometry.lastSeqOf(geometry, next) + 1 : state.nextSeq
+    let byteCount = 0
+    if (isBegun || !isCompared)
+      yield* feed(source, end, (batch, from) => {
+        byteCount += sizeOf(before(batch, end), from)
+      })
+    yield* Effect.retry(writer.roll, retrySchedule(retry))
+    if (state.nextSeq < end) return { chunkCount: filled.chunkCount, byteCount }
+    const report = yield* backfill.run(source, startOf(state))
+    yield* Effect.retry(writer.roll, retrySchedule(retry))
+    return { chunkCount: filled.chunkCount + report.chunkCount, byteCount: byteCount + report.byteCount }
+  })
+
   const run = Effect.fn("Ingestion.run")(function* (source: Source) {
     yield* seat(source)
     activity = running
     const startMillis = yield* Clock.currentTimeMillis
     const firstSeq = state.nextSeq
     let byteCount = 0
-    yield* Stream.runForEach(source.entries(startOf(state)), (batch) =>
-      Effect.map(take(source)(batch), () => {
-        for (let index = Math.max(0, firstSeq - batch.firstSeq); index < batch.entries.length; index++)
-          byteCount += batch.entries[index]!.length
-      })
-    )
+    let backfilledChunkCount = 0
+    if (source.isBounded && source.isRepeatable) {
+      const report = yield* fillIn(source)
+      byteCount += report.byteCount
+      backfilledChunkCount = report.chunkCount
+    }
+    yield* feed(source, Number.POSITIVE_INFINITY, (batch, from) => {
+      byteCount += sizeOf(batch, from)
+    })
     const durationMillis = (yield* Clock.currentTimeMillis) - startMillis
-    return { entryCount: state.nextSeq - firstSeq, byteCount, firstSeq, nextSeq: state.nextSeq, durationMillis }
+    const entryCount = state.nextSeq - firstSeq
+    return { entryCount, byteCount, firstSeq, nextSeq: state.nextSeq, backfilledChunkCount, durationMillis }
+  })
+
+  const fillAlone = Effect.fn("Ingestion.backfill")(function* (source: Source) {
+    yield* seat(source)
+    activity = running
+    return yield* fillIn(source)
   })
 
   const settle = (exit: Exit.Exit<unknown, IngestionError>): void => {
@@ -142,8 +192,12 @@ export const make = ({ state, writer, view, retry }: IngestionOptions): Ingestio
       activity = { state: "failed", problem: Option.some(error.value.message) }
   }
 
+  const settling = <A>(effect: Effect.Effect<A, IngestionError, Scope.Scope>): Effect.Effect<A, IngestionError> =>
+    Effect.onExit(Effect.scoped(effect), (exit) => Effect.sync(() => settle(exit)))
+
   return {
-    run: (source) => Effect.onExit(Effect.scoped(run(source)), (exit) => Effect.sync(() => settle(exit))),
+    run: (source) => settling(run(source)),
+    backfill: (source) => settling(fillAlone(source)),
     status: () => activity
   }
 }
@@ -161,6 +215,19 @@ const startOf = ({ nextSeq, position }: LogState.LogState): EntriesOptions =>
     onNone: () => ({ from: nextSeq }),
     onSome: ({ seq, token }) => ({ from: seq + 1, resume: token })
   })
+
+/** The part of a batch before `end`. */
+const before = (batch: SourceBatch, end: number): SourceBatch =>
+  batch.firstSeq + batch.entries.length <= end
+    ? batch
+    : { ...batch, entries: batch.entries.slice(0, end - batch.firstSeq) }
+
+/** Bytes of the entries of a batch from seq `from` on. */
+const sizeOf = ({ firstSeq, entries }: SourceBatch, from: number): number => {
+  let sizeBytes = 0
+  for (let index = Math.max(0, from - firstSeq); index < entries.length; index++) sizeBytes += entries[index]!.length
+  return sizeBytes
+}
 
 const isEqual = (left: Uint8Array, right: Uint8Array): boolean => {
   if (left.length !== right.length) return false

@@ -101,8 +101,9 @@ export const make = (options: LogWriterOptions): LogWriter => {
   })
 
   const roll: Effect.Effect<void, StorageError> = Effect.suspend(() => {
-    if (!LogState.isLiveComplete(state) || state.liveChunk === Geometry.maxChunkId) return Effect.void
-    const next = Geometry.ChunkId(state.liveChunk + 1)
+    // The chunk behind the live one, or a later one when a backfill made those between.
+    const next = Geometry.chunkOf(state.geometry, state.nextSeq)
+    if (!LogState.isLiveComplete(state) || next > Geometry.maxChunkId) return Effect.void
     return Effect.uninterruptible(
       Effect.flatMap(hotSet.add(openLive(next)), () => {
         state.liveChunk = next

@@ -206,3 +206,40 @@ export const endOf = (source: Source, firstSeq: number): Effect.Effect<number, S
     )
   return Effect.map(source.tip, Option.match({ onNone: () => firstSeq, onSome: (seq) => seq + 1 }))
 }
+
+/**
+ * A bounded source without its last entry, which may still be written to: what may be taken of an input that is about to be
+ * followed.
+ */
+export const withoutLast = (source: Source): Source => ({
+  ...source,
+  tip: Effect.map(source.tip, Option.flatMap(previousOf)),
+  entries: (options) =>
+    Stream.suspend(() => {
+      let held: SourceBatch | undefined
+      return Stream.flattenIterable(
+        Stream.map(source.entries(options), (batch) => {
+          const shifted = shift(held, batch)
+          held = batch
+          return shifted
+        })
+      )
+    })
+})
+
+const previousOf = (seq: number): Option.Option<number> => (seq > 0 ? Option.some(seq - 1) : Option.none())
+
+/** The last entry of the batch before, and all of this one but its last. */
+const shift = (before: SourceBatch | undefined, batch: SourceBatch): ReadonlyArray<SourceBatch> => {
+  const kept = batch.entries.slice(0, -1)
+  if (before !== undefined)
+    return [
+      {
+        firstSeq: batch.firstSeq - 1,
+        entries: [before.entries.at(-1)!, ...kept],
+        positionAfter: (count) =>
+          count === 1 ? before.positionAfter(before.entries.length) : batch.positionAfter(count - 1)
+      }
+    ]
+  return kept.length === 0 ? [] : [{ ...batch, entries: kept }]
+}

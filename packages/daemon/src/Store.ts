@@ -18,8 +18,9 @@ import {
 import { Zstd } from "@icecore/codec"
 import { Engine } from "@icecore/engine"
 import { Disk } from "@icecore/packfile"
-import { Clock, Context, Data, Deferred, Effect, Layer, Option, type Scope, Stream } from "effect"
+import { Clock, Context, Data, Deferred, Effect, Layer, Option, type Scope, Semaphore, Stream } from "effect"
 import { ArtifactWork } from "./ArtifactWork.ts"
+import * as Backfill from "./Backfill.ts"
 import { Domain } from "./Domain.ts"
 import {
   AppendRefused,
@@ -30,6 +31,7 @@ import {
   StoreReadOnly
 } from "./History.ts"
 import * as Ingestion from "./Ingestion.ts"
+import * as DestructionHolds from "./internal/DestructionHolds.ts"
 import * as HotSet from "./internal/HotSet.ts"
 import * as KeyTiers from "./internal/KeyTiers.ts"
 import * as LogState from "./internal/LogState.ts"
@@ -52,6 +54,7 @@ import * as Recovery from "./Recovery.ts"
 import { type RetryOptions, retrySchedule } from "./Retrying.ts"
 import type { Source, SourceError } from "./Source.ts"
 import { reopenSpaceBytes, type StorageError } from "./StorageError.ts"
+import * as StoreBackup from "./StoreBackup.ts"
 import * as StoreVerify from "./StoreVerify.ts"
 
 /** There is no store in the directory, and it was to be opened for reading only. */
@@ -148,16 +151,26 @@ export interface BackfillOptions {
 export interface IngestReport extends Ingestion.IngestionReport {
   /** Chunks that are frozen now. */
   readonly frozenChunkCount: number
+  /** Chunks whose files were written since the store was opened. */
+  readonly builtChunkCount: number
 }
 
 export interface Store {
   readonly history: History
   readonly catalog: Catalog.Catalog
   /**
-   * Commits what the source has until it ends; returns when all of it is durable and every complete chunk is frozen and its hot
-   * database gone. A source that does not end is followed for ever. Only one source at a time feeds the log.
+   * Commits what the source has until it ends; returns when all of it is durable and the store is {@link Store.settled}. Whole
+   * chunks of a source that is bounded and repeatable are frozen without a hot database. A source that does not end is followed
+   * for ever. Only one source at a time feeds the log.
    */
   readonly ingest: (source: Source) => Effect.Effect<IngestReport, Ingestion.IngestionError | StoreReadOnly>
+  /**
+   * Freezes the whole chunks that a bounded, repeatable source has, and what retention asks for before the beginning of history,
+   * and leaves the rest of the source alone.
+   */
+  readonly backfill: (
+    source: Source
+  ) => Effect.Effect<Backfill.BackfillReport, Ingestion.IngestionError | StoreReadOnly>
   /**
    * Returns when every complete chunk is frozen and indexed, its hot database gone, and what is below the floor demoted and, as far as
    * it is due, removed; fails when that will not come by itself.
@@ -169,6 +182,13 @@ export interface Store {
   readonly prunePlan: Effect.Effect<PrunePlan.PrunePlan, StorageError>
   /** Checks all files, hot chunks and directories. See {@link import("./StoreVerify.ts")}. */
   readonly verify: Stream.Stream<StoreVerify.Checked, StorageError>
+  /**
+   * Copies the store as it is now into a directory, while it goes on, and audits the copy. One at a time. See
+   * {@link import("./StoreBackup.ts")}.
+   */
+  readonly backup: (
+    options: StoreBackup.BackupOptions
+  ) => Effect.Effect<StoreBackup.BackupReport, StoreBackup.BackupError>
 }
 
 export const Store: Context.Service<Store, Store> = Context.Service("@icecore/daemon/Store")
@@ -181,6 +201,13 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
   Effect.fn("Store.make")(function* (options: StoreOptions) {
     // Nothing but these: with the scope of the store among them, packs would stay open as long as it.
     const services = Context.pick(Disk, Zstd)(yield* Effect.context<Disk | Zstd>())
+    const backupServices = Context.pick(
+      Engine,
+      HotEngine.HotEngine,
+      Disk,
+      Zstd,
+      Domain
+    )(yield* Effect.context<StoreBackup.BackupServices>())
     const domain = yield* Domain
     const disk = yield* Disk
     const work = yield* ArtifactWork
@@ -193,6 +220,7 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     const checked = yield* Geometry.make({ ...geometryDefaults, ...options.geometry })
     const graceMillis = options.graceMillis ?? 30_000
     let oldestViewMillis: Effect.Effect<Option.Option<number>> = Effect.succeedNone
+    const holds = DestructionHolds.make()
     const { dataDir } = layout
     if (isReadOnly) yield* mustExist(engine, layout)
     yield* StorageLock.acquire(layout)
@@ -207,7 +235,8 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
         ...(isReadOnly ? { checkFiles: false } : earliestOf(options, checked.firstSeq)),
         destroyableBefore: Effect.gen(function* () {
           // What is demoted in this very millisecond may be destroyed in it when there is no grace.
-          const before = (yield* Clock.currentTimeMillis) - graceMillis + (graceMillis === 0 ? 1 : 0)
+          const due = (yield* Clock.currentTimeMillis) - graceMillis + (graceMillis === 0 ? 1 : 0)
+          const before = Math.min(due, holds.oldestMillis())
           return Option.match(yield* oldestViewMillis, {
             onNone: () => before,
             onSome: (openedMillis) => Math.min(before, openedMillis)
@@ -273,7 +302,15 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
       entriesPerCommit: options.entriesPerCommit ?? 1,
       onBoundary: Effect.andThen(Upkeep.updateRoom(upkeep), lifecycle.notify)
     })
-    const ingestion = Ingestion.make({ state, writer, view, retry })
+    const backfill = Backfill.make({
+      upkeep,
+      occupied: view.occupied,
+      disk,
+      bufferBytes: options.backfill?.bufferBytes ?? 64 * 1024 * 1024,
+      notify: lifecycle.notify,
+      settled: lifecycle.settled
+    })
+    const ingestion = Ingestion.make({ state, writer, view, backfill, retry })
     if (!isReadOnly) yield* writer.roll
 
     const append = Effect.fn("History.append")(function* (
@@ -339,14 +376,49 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
       if (isReadOnly) return yield* new StoreReadOnly({ path: dataDir })
       const report = yield* ingestion.run(source)
       yield* settled
-      return { ...report, frozenChunkCount: Upkeep.frozenCount(upkeep) }
+      return { ...report, frozenChunkCount: Upkeep.frozenCount(upkeep), builtChunkCount: upkeep.builds.chunks }
+    })
+
+    const fillIn = Effect.fn("Store.backfill")(function* (
+      source: Source
+    ): Effect.fn.Return<Backfill.BackfillReport, Ingestion.IngestionError | StoreReadOnly> {
+      return yield* isReadOnly ? Effect.fail(new StoreReadOnly({ path: dataDir })) : ingestion.backfill(source)
     })
 
     const verify = Stream.provideContext(StoreVerify.verify({ catalog, hotSet, state }), services)
 
-    const prunePlan = PrunePlan.make(upkeep)
+    const prunePlan = PrunePlan.make(upkeep, disk)
 
-    return { history, catalog, ingest, settled, runLifecycle, prunePlan, verify }
+    const backups = Semaphore.makeUnsafe(1)
+    const parts: StoreBackup.BackupParts = {
+      layout,
+      checkpointCatalog: catalog.checkpoint,
+      holdHot: (chunk) =>
+        Effect.map(
+          hotSet.hold(chunk),
+          Option.map(({ database }) => database)
+        ),
+      holdDestruction: holds.hold
+    }
+    const backup = (backupOptions: StoreBackup.BackupOptions) =>
+      StoreBackup.backup(parts, backupOptions).pipe(
+        Effect.provideContext(backupServices),
+        backups.withPermitsIfAvailable(1),
+        Effect.flatMap(
+          Option.match({
+            onNone: () =>
+              Effect.fail(
+                new StoreBackup.BackupRefused({
+                  directory: backupOptions.directory,
+                  detail: "another backup is under way"
+                })
+              ),
+            onSome: Effect.succeed
+          })
+        )
+      )
+
+    return { history, catalog, ingest, backfill: fillIn, settled, runLifecycle, prunePlan, verify, backup }
   })
 
 /** The earliest seq as the catalog is told of it. */

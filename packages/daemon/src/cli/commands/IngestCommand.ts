@@ -61,7 +61,7 @@ const ingest = Effect.fnUntraced(function* (config: Config, json: boolean) {
       frozenChunks: status.chunks.frozen - before.chunks.frozen,
       done: progress.done,
       total: progress.total,
-      problem: Option.orElse(status.ingestion.problem, () => status.freezing.problem)
+      problem: Option.firstSomeOf([status.ingestion.problem, status.freezing.problem, status.retention.problem])
     }
   })
   const report = yield* Progress.during(store.ingest(source), sample)
@@ -75,6 +75,7 @@ const ingest = Effect.fnUntraced(function* (config: Config, json: boolean) {
   })
   yield* Output.writeLine(
     `Ingested ${Output.formatCount(report.entryCount)} entries (${Output.formatBytes(report.byteCount)}) ` +
-      `in ${(report.durationMillis / 1_000).toFixed(1)} s; ${range}; ${chunks.frozen} chunks frozen, ${chunks.hot} hot`
+      `in ${(report.durationMillis / 1_000).toFixed(1)} s; ${range}; ${chunks.frozen} chunks frozen, ${chunks.hot} hot, ` +
+      `${report.builtChunkCount} built`
   )
 })

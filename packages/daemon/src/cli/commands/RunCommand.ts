@@ -9,6 +9,7 @@ import { History } from "../../History.ts"
 import * as HttpService from "../../http/HttpService.ts"
 import * as GarbageCollection from "../../live/GarbageCollection.ts"
 import * as NodeHttp from "../../live/NodeHttp.ts"
+import { withoutLast } from "../../Source.ts"
 import { Store } from "../../Store.ts"
 import type { CliCommand } from "../CliServices.ts"
 import { loggerLayer, makeSource, serveOptions, storeLayer } from "../Composition.ts"
@@ -64,7 +65,7 @@ const daemon = Effect.fnUntraced(function* (config: Config, origin: string) {
     follow: config.source.follow,
     ratePerSecond: config.source.demoRate
   })
-  yield* store.ingest(source).pipe(
+  yield* Effect.andThen(catchUp(config, store), store.ingest(source)).pipe(
     Effect.flatMap((report) =>
       Effect.logInfo(`The source ended: ${Output.formatCount(report.entryCount)} entries ingested; serving goes on`)
     ),
@@ -76,6 +77,30 @@ const daemon = Effect.fnUntraced(function* (config: Config, origin: string) {
   yield* report(history).pipe(Effect.repeat(Schedule.spaced(reportInterval)), Effect.forkScoped)
   yield* Effect.never
 })
+
+/**
+ * Before a log is followed: freezes what it has now in whole chunks, in passes until one finds none. What is wrong with the
+ * source is left to those who follow it to say.
+ */
+const catchUp = Effect.fnUntraced(
+  function* (config: Config, store: Store) {
+    const { kind, path, follow } = config.source
+    if (kind !== "ndjson" || path === "-" || !follow) return
+    const { firstSeq } = store.catalog.pins.geometry
+    const source = withoutLast(yield* makeSource(config, { firstSeq, follow: false }))
+    for (;;) {
+      const { chunkCount } = yield* store.backfill(source)
+      if (chunkCount === 0) return
+      yield* Effect.logInfo(`Froze ${chunkCount} chunks of ${path} before following it`)
+    }
+  },
+  Effect.catch((error) =>
+    isSourceError(error) ? Effect.logDebug(`Nothing was frozen before following: ${error.message}`) : Effect.fail(error)
+  )
+)
+
+const isSourceError = ({ _tag }: { readonly _tag: string }): boolean =>
+  _tag.startsWith("Source") || _tag === "LineTooLong" || _tag === "PositionInvalid"
 
 /** Lines to copy: they work as they stand. */
 const announce = (url: string, firstSeq: number): Effect.Effect<void> =>

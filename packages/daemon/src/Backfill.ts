@@ -1,0 +1,422 @@
+/**
+ * Whole chunks of a bounded source straight into frozen files, without a hot database.
+ *
+ * The source is read once, in order. Each chunk that it has whole is given to a job; several jobs write at once, and become `frozen`
+ * in order:
+ *
+ * 1. write the files of the chunk, synced and read back;
+ * 2. wait until the chunk before is frozen;
+ * 3. where duplicate keys are errors, look every key of the chunk's run up in the history before it;
+ * 4. `frozen`, by the catalog's write protocol;
+ * 5. the end of the log advances behind the chunk, and the position of the source goes into the live hot database, which has no
+ *    entries of its own yet.
+ *
+ * So what is frozen is the beginning of the source at any moment, a start after a crash redoes no chunk that was, and nothing of a
+ * chunk counts as ingested before all of it does. At the first chunk that cannot be (an entry that is refused, a key that is taken,
+ * a source that fails) the backfill ends before it, and ordinary ingestion goes on at its first entry and meets exactly what is
+ * wrong. What the source has beyond its last whole chunk is left to ingestion, too.
+ *
+ * {@link Backfill.fill} does the same for history before the beginning of the store, which a wider retention asks for: the chunks are
+ * frozen, their key indexes built, and only then does the history begin with them. Keys that two of them share are found where
+ * they meet in one window.
+ *
+ * Memory: `bufferBytes` of entries, however large chunks are, beside what the jobs take. A job that must read its chunk again
+ * (another attempt, records that must be smaller) asks the source for it from the position before the chunk.
+ */
+import { type Catalog, CatalogKey, Geometry, Layout } from "@icecore/catalog"
+import { maxValueSizeBytes } from "@icecore/engine"
+import { Disk, KeyRun } from "@icecore/packfile"
+import { Deferred, Effect, Exit, Fiber, Metric, Option, type Scope, Semaphore, Stream } from "effect"
+import type { ArtifactWorkError } from "./ArtifactWork.ts"
+import type { Entry } from "./Entry.ts"
+import type { SourcePosition } from "./format/HotFormat.ts"
+import * as HotChunk from "./HotChunk.ts"
+import * as ChunkFeed from "./internal/ChunkFeed.ts"
+import * as LogState from "./internal/LogState.ts"
+import * as Metrics from "./lifecycle/Metrics.ts"
+import * as Upkeep from "./lifecycle/Upkeep.ts"
+import { needSpace, writeWanted } from "./ProcessChunk.ts"
+import type { ReadView } from "./ReadView.ts"
+import * as Resolve from "./Resolve.ts"
+import { retrySchedule } from "./Retrying.ts"
+import type { EntriesOptions, Source, SourceBatch, SourceError } from "./Source.ts"
+import { isTransient, type StorageError } from "./StorageError.ts"
+
+/** What a backfill froze. */
+export interface BackfillReport {
+  readonly chunkCount: number
+  /** Bytes of the entries. */
+  readonly byteCount: number
+}
+
+export interface Backfill {
+  /**
+   * Freezes the whole chunks that the source has behind the end of the log, which must be the beginning of a chunk. Ends
+   * without an error where ordinary ingestion must go on. Fails when the storage does.
+   */
+  readonly run: (source: Source, start: EntriesOptions) => Effect.Effect<BackfillReport, StorageError>
+  /** Freezes what retention asks for before the beginning of history, as far as the source has it. See {@link Upkeep.retentionStatus}. */
+  readonly fill: (source: Source) => Effect.Effect<BackfillReport, StorageError>
+}
+
+export interface BackfillOptions {
+  readonly upkeep: Upkeep.Upkeep
+  readonly occupied: ReadView["occupied"]
+  readonly disk: Disk
+  readonly bufferBytes: number
+  /** Wakes the lifecycle. */
+  readonly notify: Effect.Effect<void>
+  /** A whole lifecycle run, to its end. */
+  readonly settled: Effect.Effect<unknown, StorageError>
+}
+
+/** Why a job gave its chunk up. */
+interface Stopped {
+  readonly _tag: "Stopped"
+  readonly detail: string
+}
+
+const stopped = (detail: string): Stopped => ({ _tag: "Stopped", detail })
+
+type JobError = Stopped | StorageError | ArtifactWorkError
+
+/** A chunk that is being read. */
+interface Assembly {
+  readonly chunk: Geometry.ChunkId
+  readonly feed: ChunkFeed.ChunkFeed
+  /** How to read it again. */
+  readonly start: EntriesOptions
+  isStarted: boolean
+  byteCount: number
+}
+
+/** What one pass over the source is to do. */
+interface Pass {
+  readonly source: Source
+  readonly start: EntriesOptions
+  readonly first: Geometry.ChunkId
+  /** Last chunk, inclusive. */
+  readonly last: Geometry.ChunkId
+  /** Whether a chunk is frozen already. */
+  readonly isDone: (chunk: Geometry.ChunkId) => boolean
+  /** Told of each chunk in order once it is frozen, with the position behind it. */
+  readonly onFrozen: (chunk: Geometry.ChunkId, position: SourcePosition) => Effect.Effect<void>
+}
+
+interface PassReport extends BackfillReport {
+  /** Why it ended before the last chunk. */
+  readonly stop: Option.Option<string>
+}
+
+export const make = (options: BackfillOptions): Backfill => {
+  const { upkeep, occupied, disk, bufferBytes, notify } = options
+  const { catalog, state, work, concurrency } = upkeep
+  const { geometry } = state
+  const kinds: ReadonlyArray<Resolve.ChunkKind> = Option.isSome(upkeep.keys) ? ["entries", "keys"] : ["entries"]
+  const isChecked = Option.exists(upkeep.keys, ({ duplicates }) => duplicates === "error")
+  const limitBytes = Math.max(1, Math.floor(bufferBytes / (concurrency + 1)))
+
+  /** Fails when a key of the run is taken by an entry of the history, or by two of the chunk's own. */
+  const refuseTaken = (path: string): Effect.Effect<void, JobError> => {
+    let previous: KeyRun.RunRow | undefined
+    return KeyRun.open(path).pipe(
+      Effect.flatMap(({ rows }) =>
+        Stream.runForEachArray(rows, (page) => {
+          for (const row of page) {
+            if (previous !== undefined && isSame(previous.prefix, row.prefix) && previous.offset !== row.offset)
+              return Effect.fail(stopped("two entries of the chunk have one key"))
+            previous = row
+          }
+          return Effect.flatMap(Effect.mapError(occupied(page.map(({ prefix }) => prefix)), unknown), (seqs) =>
+            seqs.some((seq) => seq >= 0) ? Effect.fail(stopped("an older entry has one of the keys")) : Effect.void
+          )
+        })
+      ),
+      Effect.scoped,
+      Effect.provideService(Disk, disk)
+    )
+  }
+
+  /** Reads a chunk of the source again. */
+  const reread = (source: Source, { chunk, start }: Assembly): Stream.Stream<ReadonlyArray<Entry>, Stopped> => {
+    const from = Geometry.firstSeqOf(geometry, chunk)
+    const to = Geometry.lastSeqOf(geometry, chunk)
+    return source.entries(start).pipe(
+      Stream.mapError((error) => stopped(error.message)),
+      Stream.takeUntil((batch) => batch.firstSeq + batch.entries.length > to),
+      Stream.map((batch) => entriesOf(batch, from, to))
+    )
+  }
+
+  const job = Effect.fnUntraced(function* (
+    pass: Pass,
+    assembly: Assembly,
+    before: Deferred.Deferred<void, Stopped>
+  ): Effect.fn.Return<void, JobError> {
+    const { chunk, feed } = assembly
+    let isFresh = true
+    const entries = Stream.suspend((): Stream.Stream<ReadonlyArray<Entry>, Stopped> => {
+      if (!isFresh) return Stream.unwrap(Effect.as(feed.abandon, reread(pass.source, assembly)))
+      isFresh = false
+      return feed.entries
+    })
+    const attempt = Effect.gen(function* () {
+      yield* Effect.provideService(needSpace({ catalog }, feed.sizeBytes()), Disk, disk)
+      return yield* catalog.writeChunk({
+        chunk,
+        kinds,
+        produce: Effect.fnUntraced(function* (wanted: ReadonlyArray<Catalog.WantedArtifact>) {
+          const written = yield* writeWanted({ catalog, work, chunk }, wanted, entries)
+          yield* Deferred.await(before)
+          if (isChecked) yield* refuseTaken(Layout.filesOf(catalog.layout, CatalogKey.chunkKey(chunk, "keys"))[0]!)
+          return written
+        })
+      })
+    })
+    const [duration, written] = yield* Effect.timed(
+      Effect.retry(attempt, {
+        schedule: retrySchedule(upkeep.retry),
+        while: (error) => error._tag !== "Stopped" && isTransient(error)
+      })
+    )
+    if (Option.isSome(written) && Option.isSome(written.value.keys))
+      upkeep.knownRuns.set(chunk, written.value.keys.value)
+    yield* Upkeep.countChunk(upkeep)
+    yield* Metric.update(Metrics.chunkBuildDuration, duration)
+  })
+
+  const run = Effect.fnUntraced(function* (pass: Pass): Effect.fn.Return<PassReport, StorageError, Scope.Scope> {
+    const scope = yield* Effect.scope
+    const slots = Semaphore.makeUnsafe(concurrency)
+    const fibers: Set<Fiber.Fiber<void>> = new Set()
+    let chunkCount = 0
+    let byteCount = 0
+    let stop: Option.Option<string> = Option.none()
+    let failure: Exit.Exit<never, StorageError> | undefined
+    let previous = Deferred.makeUnsafe<void, Stopped>()
+    Deferred.doneUnsafe(previous, Exit.void)
+
+    const giveUp = (detail: string): void => {
+      if (Option.isNone(stop)) stop = Option.some(detail)
+    }
+
+    const start = Effect.fnUntraced(function* (assembly: Assembly, behind: Deferred.Deferred<SourcePosition, Stopped>) {
+      yield* slots.take(1)
+      assembly.isStarted = true
+      yield* assembly.feed.bound
+      const before = previous
+      const after = Deferred.makeUnsafe<void, Stopped>()
+      previous = after
+      const task = Effect.gen(function* () {
+        yield* job(pass, assembly, before)
+        const position = yield* Deferred.await(behind)
+        yield* pass.onFrozen(assembly.chunk, position)
+        chunkCount++
+        byteCount += assembly.byteCount
+      }).pipe(
+        Effect.onExit((exit) =>
+          Effect.gen(function* () {
+            yield* assembly.feed.abandon
+            if (Exit.isFailure(exit)) {
+              const error = Exit.findErrorOption(exit)
+              const isContent = Option.exists(error, ({ _tag }) => _tag === "Stopped" || _tag === "EntryRefused")
+              giveUp(Option.match(error, { onNone: () => "it was interrupted", onSome: describe }))
+              if (!isContent && failure === undefined) failure = exit as Exit.Exit<never, StorageError>
+            }
+            yield* Exit.isSuccess(exit)
+              ? Deferred.succeed(after, undefined)
+              : Deferred.fail(after, stopped(`chunk ${assembly.chunk} is not frozen`))
+            yield* slots.release(1)
+          })
+        ),
+        Effect.ignoreCause
+      )
+      const fiber = yield* Effect.forkIn(task, scope)
+      fibers.add(fiber)
+      fiber.addObserver(() => fibers.delete(fiber))
+    })
+
+    let current:
+      | { readonly assembly: Assembly; readonly behind: Deferred.Deferred<SourcePosition, Stopped> }
+      | undefined
+    let resume: Uint8Array | undefined = pass.start.resume
+
+    const take = Effect.fnUntraced(function* (batch: SourceBatch) {
+      let seq = Math.max(batch.firstSeq, Geometry.firstSeqOf(geometry, pass.first))
+      const end = batch.firstSeq + batch.entries.length
+      while (seq < end && Option.isNone(stop)) {
+        const chunk = Geometry.chunkOf(geometry, seq)
+        if (chunk > pass.last) return
+        const lastSeq = Geometry.lastSeqOf(geometry, chunk)
+        if (current === undefined && !pass.isDone(chunk)) {
+          const from = Geometry.firstSeqOf(geometry, chunk)
+          const assembly: Assembly = {
+            chunk,
+            feed: ChunkFeed.make(limitBytes),
+            start: { from, ...(resume === undefined ? {} : { resume }) },
+            isStarted: false,
+            byteCount: 0
+          }
+          current = { assembly, behind: Deferred.makeUnsafe() }
+        }
+        const to = Math.min(end - 1, lastSeq)
+        if (current !== undefined) {
+          const entries = entriesOf(batch, seq, to)
+          for (const { seq: at, bytes } of entries) {
+            if (!(bytes instanceof Uint8Array) || bytes.length > maxValueSizeBytes)
+              return giveUp(`entry ${at} cannot be an entry`)
+            current.assembly.byteCount += bytes.length
+          }
+          yield* current.assembly.feed.push(entries)
+          const isWhole = to === lastSeq
+          if (!current.assembly.isStarted && (isWhole || current.assembly.feed.sizeBytes() >= limitBytes))
+            yield* start(current.assembly, current.behind)
+        }
+        if (to === lastSeq) {
+          resume = batch.positionAfter(to - batch.firstSeq + 1)
+          if (current !== undefined) {
+            yield* current.assembly.feed.end
+            Deferred.doneUnsafe(current.behind, Exit.succeed({ seq: to, token: resume }))
+            current = undefined
+          } else yield* pass.onFrozen(chunk, { seq: to, token: resume })
+        }
+        seq = to + 1
+      }
+    })
+
+    const lastSeq = Geometry.lastSeqOf(geometry, pass.last)
+    yield* pass.source.entries(pass.start).pipe(
+      Stream.takeUntil((batch) => Option.isSome(stop) || batch.firstSeq + batch.entries.length > lastSeq),
+      Stream.runForEach(take),
+      Effect.catch((error: SourceError) => Effect.sync(() => giveUp(error.message)))
+    )
+    const unfinished = current as typeof current
+    if (unfinished !== undefined) {
+      // A job that has begun on it waits for entries that do not come.
+      yield* unfinished.assembly.feed.end
+      Deferred.doneUnsafe(unfinished.behind, Exit.fail(stopped("the source ends within it")))
+      giveUp(`source ${pass.source.name} ends within chunk ${unfinished.assembly.chunk}`)
+    }
+    yield* Fiber.awaitAll([...fibers])
+    if (failure !== undefined) return yield* failure
+    return { chunkCount, byteCount, stop }
+  })
+
+  /** The position goes where a restart looks for it. Without it, one chunk is read and compared again. */
+  const keepPosition = (position: SourcePosition): Effect.Effect<void> =>
+    upkeep.hotSet
+      .use(state.liveChunk, (hot) => HotChunk.putPosition(hot, position))
+      .pipe(
+        Effect.catch((error) => Effect.logWarning(`The position of the source was not kept: ${error.message}`)),
+        Effect.asVoid
+      )
+
+  const backfilling = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        upkeep.isBackfilling = true
+      }),
+      () => effect,
+      () =>
+        Effect.suspend(() => {
+          upkeep.isBackfilling = false
+          return notify
+        })
+    )
+
+  const runForward = Effect.fn("Backfill.run")(function* (
+    source: Source,
+    start: EntriesOptions
+  ): Effect.fn.Return<BackfillReport, StorageError> {
+    const first = Geometry.chunkOf(geometry, state.nextSeq)
+    if (Geometry.firstSeqOf(geometry, first) !== state.nextSeq) return { chunkCount: 0, byteCount: 0 }
+    const onFrozen = (chunk: Geometry.ChunkId, position: SourcePosition): Effect.Effect<void> =>
+      Effect.uninterruptible(
+        Effect.gen(function* () {
+          if (chunk === state.liveChunk) upkeep.frozenHot.add(chunk)
+          upkeep.frozenTo = chunk
+          LogState.advance(state, { nextSeq: position.seq + 1, position: Option.some(position) })
+          yield* keepPosition(position)
+          yield* notify
+        })
+      )
+    const last = Geometry.ChunkId(
+      Math.min(Geometry.maxChunkId, Geometry.lastCompleteChunkAt(geometry, Number.MAX_SAFE_INTEGER))
+    )
+    const pass: Pass = { source, start, first, last, isDone: () => false, onFrozen }
+    const report = yield* backfilling(Effect.scoped(run(pass)))
+    if (report.chunkCount > 0 && Option.isSome(report.stop))
+      yield* Effect.logDebug(`The backfill ended behind chunk ${upkeep.frozenTo}: ${report.stop.value}`)
+    return report
+  })
+
+  const fill = Effect.fn("Backfill.fill")(function* (source: Source): Effect.fn.Return<BackfillReport, StorageError> {
+    const begin = Geometry.chunkOf(geometry, catalog.beginSeq())
+    const first = Upkeep.wantedFloorChunk(upkeep)
+    if (first >= begin) return { chunkCount: 0, byteCount: 0 }
+    const last = Geometry.ChunkId(begin - 1)
+    const request: Resolve.ResolveRequest = {
+      geometry,
+      hasKeys: Option.isSome(upkeep.keys),
+      floorChunk: first,
+      lastComplete: last,
+      from: first,
+      to: last,
+      indexes: false
+    }
+    const facts = yield* Effect.scoped(Effect.flatMap(catalog.snapshot, (snapshot) => Resolve.read(snapshot, request)))
+    const missing = new Set<number>(Resolve.plan(request, facts).chunks.map(({ chunk }) => chunk))
+    let filledTo: number = first - 1
+    const pass: Pass = {
+      source,
+      start: { from: Geometry.firstSeqOf(geometry, first) },
+      first,
+      last,
+      isDone: (chunk) => !missing.has(chunk),
+      onFrozen: (chunk) =>
+        Effect.sync(() => {
+          filledTo = chunk
+        })
+    }
+    const report =
+      missing.size === 0
+        ? { chunkCount: 0, byteCount: 0, stop: Option.none<string>() }
+        : yield* Effect.scoped(run(pass))
+    const from = Geometry.firstSeqOf(geometry, first)
+    const to = Geometry.firstSeqOf(geometry, begin) - 1
+    if (missing.size > 0 && filledTo < last) {
+      const detail = Option.getOrElse(report.stop, () => `source ${source.name} does not have them`)
+      upkeep.floorProblem = Option.some(`entries ${from} to ${to} were not filled in: ${detail}`)
+      yield* Effect.logWarning(`History begins at ${catalog.beginSeq()}, and retention asks for ${from}: ${detail}`)
+      return report
+    }
+    upkeep.floorProblem = Option.none()
+    yield* catalog.setBeginSeq(Math.max(from, upkeep.retention.earliestSeq))
+    upkeep.rollFrom = Geometry.WindowId(Math.min(upkeep.rollFrom, Geometry.windowOf(geometry, first)))
+    LogState.moveFloor(state, Upkeep.floorSeq(upkeep))
+    yield* Effect.logInfo(`Entries ${from} to ${to} were filled in from source ${source.name}`)
+    yield* options.settled
+    return report
+  })
+
+  return { run: runForward, fill }
+}
+
+/** The entries `from` to `to` of a batch, both inclusive, as far as it has them. */
+const entriesOf = (batch: SourceBatch, from: number, to: number): ReadonlyArray<Entry> => {
+  const entries: Array<Entry> = []
+  const end = Math.min(batch.firstSeq + batch.entries.length - 1, to)
+  for (let seq = Math.max(from, batch.firstSeq); seq <= end; seq++)
+    entries.push({ seq, bytes: batch.entries[seq - batch.firstSeq]! })
+  return entries
+}
+
+const isSame = (left: Uint8Array, right: Uint8Array): boolean => {
+  for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false
+  return true
+}
+
+/** What keeps older keys from being known keeps ordinary ingestion from going on, too, and is told there. */
+const unknown = (error: { readonly message: string }): Stopped => stopped(error.message)
+
+const describe = (error: JobError): string => (error._tag === "Stopped" ? error.detail : error.message)
