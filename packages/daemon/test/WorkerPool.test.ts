@@ -10,7 +10,7 @@ import type { Entry } from "../src/Entry.ts"
 import * as WorkerPool from "../src/live/WorkerPool.ts"
 import * as FaultyDomain from "./support/FaultyDomain.ts"
 import { directory } from "./support/LiveDirectory.ts"
-import { chunkJob, contentOf, keyedEntries, keyOptions, namesIn } from "./support/WorkHarness.ts"
+import { chunkJob, contentOf, keyedEntries, keyedEntry, keyOptions, namesIn } from "./support/WorkHarness.ts"
 
 const ports = Layer.mergeAll(LiveDisk.layer, ZstdLive.layer)
 
@@ -68,6 +68,50 @@ describe("WorkerPool", () => {
           assert.deepStrictEqual(yield* contentOf(`${directory}/3.bin`), yield* contentOf(`${directory}/inline.bin`))
           const runJob = { ...job, packPath: `${directory}/3.pack`, runPath: `${directory}/run` }
           assert.deepStrictEqual(yield* work.writeRun(runJob), Option.getOrThrow(written.keys))
+        }),
+      { domain: NdjsonDomain.make(keyOptions) }
+    )
+  )
+
+  it.live("buildIndex in a worker builds the same index as inline, and fails with the same error", () =>
+    withPool(
+      ({ work, directory }) =>
+        Effect.gen(function* () {
+          const job = chunkJob(directory, { entryCount: 500, hasKeys: true })
+          const { keys } = yield* work.writeChunk(job, keyedEntries(130, 500))
+          const run = { path: `${directory}/3.bin`, expected: Option.getOrThrow(keys) }
+          const options = {
+            path: `${directory}/a.idx`,
+            runs: [run],
+            coverage: { window: 0, lo: 3, hi: 3 },
+            windowFirstSeq: 100,
+            coverageFirstSeq: 130,
+            coverageLastSeq: 629
+          }
+          const domain = Layer.succeed(Domain, NdjsonDomain.make(keyOptions))
+          const inline = yield* Effect.provide(ArtifactWork, Layer.provide(layerInline, Layer.merge(domain, ports)))
+          const built = yield* work.buildIndex(options)
+          assert.strictEqual(built.keyCount, 1000)
+          assert.deepStrictEqual(yield* inline.buildIndex({ ...options, path: `${directory}/b.idx` }), built)
+          assert.deepStrictEqual(yield* contentOf(`${directory}/a.idx`), yield* contentOf(`${directory}/b.idx`))
+          const again = {
+            ...chunkJob(directory, { entryCount: 1 }),
+            firstSeq: 630,
+            entries: Option.none(),
+            keys: Option.some({ path: `${directory}/4.bin` })
+          }
+          yield* work.writeChunk(again, Stream.make([{ seq: 630, bytes: keyedEntry(130).bytes }]))
+          const twice = {
+            ...options,
+            path: `${directory}/c.idx`,
+            runs: [run, { path: `${directory}/4.bin` }],
+            coverage: { window: 0, lo: 3, hi: 4 },
+            coverageLastSeq: 630
+          }
+          const error = yield* Effect.flip(work.buildIndex(twice))
+          assert.strictEqual(error._tag, "KeyIndexDuplicateKey")
+          assert.strictEqual(error.message, (yield* Effect.flip(inline.buildIndex(twice))).message)
+          assert.deepStrictEqual(yield* namesIn(directory), ["3.bin", "3.pack", "4.bin", "a.idx", "b.idx"])
         }),
       { domain: NdjsonDomain.make(keyOptions) }
     )

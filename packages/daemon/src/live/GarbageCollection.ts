@@ -21,7 +21,7 @@ const growthBytes: number = 16 * 1024 * 1024
  * Collects the garbage of the calling thread at once, on Bun. For a worker thread that rests: it has a heap of its own, which the watching
  * thread cannot collect, and which counts in the resident set.
  *
- * PERF: 80 chunks of 10,000 entries of 200 bytes frozen by a worker: 139 MB resident instead of 170, for 16 to 28 ms each.
+ * PERF: 61 chunks of 10,000 entries of 200 bytes with keys, collected after each: 139 MB resident instead of 170, for 16 to 28 ms each.
  */
 export const collect: Effect.Effect<void> = Effect.sync(() => {
   if (typeof Bun !== "undefined") Bun.gc(true)
