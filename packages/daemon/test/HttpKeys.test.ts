@@ -146,7 +146,7 @@ describe("?explain", () => {
           request: { key: hex },
           answer: { seq: 5, sizeBytes: entryAt(5).length },
           served: { floor: 0, latest: 13 },
-          readCount: 3,
+          readCount: 2,
           falsePositiveCount: 0,
           steps: [
             {
@@ -167,7 +167,7 @@ describe("?explain", () => {
               tier: "index",
               outcome: "candidate",
               reason: "it covers chunks 0 to 1",
-              readCount: 1,
+              readCount: 0,
               name: "key index of window 0, chunks 0 to 1",
               seq: 5
             },

@@ -66,11 +66,11 @@ describe("ReadView", () => {
         )
         assert.deepStrictEqual(
           cold.steps.map(({ readCount }) => readCount),
-          [1, 0, 1, 1]
+          [1, 0, 0, 1]
         )
         assert.deepStrictEqual(
           [Explanation.readCountOf(cold), Explanation.falsePositiveCountOf(cold), cold.floor, cold.latest],
-          [3, 0, 0, 13]
+          [2, 0, 0, 13]
         )
         const json = Explanation.toJson(cold, { paths: false })
         assert.notInclude(JSON.stringify(json), "/store")
@@ -78,7 +78,7 @@ describe("ReadView", () => {
           Explanation.toText(json),
           "3. key index of window 0, chunks 0 to 1: candidate (entry 5); it covers"
         )
-        assert.deepInclude(json, { request: { key: Hex.encode(tiers.keyOf("key 5")) }, readCount: 3 })
+        assert.deepInclude(json, { request: { key: Hex.encode(tiers.keyOf("key 5")) }, readCount: 2 })
 
         const bySeq = (seq: number) => Effect.map(tiers.reads.explain({ seq }), outcomes)
         assert.deepStrictEqual(yield* bySeq(5), ["pack of chunk 1: answered 5"])

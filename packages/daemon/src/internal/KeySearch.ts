@@ -14,9 +14,11 @@ import type { ExplainOutcome, ExplainStep } from "../Explanation.ts"
 import { keyPrefixSizeBytes } from "../format/HotFormat.ts"
 import { EntryAbsent, type ViewExpired } from "../History.ts"
 import type { ChunkReadError, ChunkReads } from "./ChunkReads.ts"
-import type { HotKeys, IndexKeys, KeySource, KeyTiers, RunKeys } from "./KeyTiers.ts"
+import type { Candidates, HotKeys, IndexKeys, KeySource, KeyTiers, RunKeys } from "./KeyTiers.ts"
 import * as LogState from "./LogState.ts"
 import type { View } from "./Views.ts"
+
+const nothing: Candidates = { seqs: [], readCount: 0 }
 
 /** What a step looked into: a source of keys, or an entry. */
 export type Place = KeySource | { readonly seq: number }
@@ -85,10 +87,12 @@ export const make = (options: {
     trace?: Trace
   ): Effect.fn.Return<Option.Option<Entry>, ChunkReadError | ViewExpired> {
     const sources = yield* tiers.sources(view)
+    const wanted = [key]
     for (const each of isOldestFirst ? sources.toReversed() : sources) {
       const source = yield* present(view, each)
       if (source === undefined) continue
-      const { seqs, readCount } = yield* tiers.find(source, key)
+      const isNone = source._tag !== "Hot" && tiers.isNoneUnsafe(source, wanted)
+      const { seqs, readCount } = isNone ? nothing : yield* tiers.find(source, key)
       trace?.({
         at: source,
         tier: tierOf(source),
@@ -145,6 +149,7 @@ export const make = (options: {
     for (const each of yield* tiers.sources(view)) {
       const source = yield* present(view, each)
       if (source === undefined) continue
+      if (source._tag !== "Hot" && tiers.isNoneUnsafe(source, wanted)) continue
       for (const [at, seqs] of yield* tiers.findMany(source, wanted)) {
         for (const seq of seqs) {
           if (found[at]! >= 0 || seq < view.floor || seq >= view.nextSeq) continue

@@ -65,7 +65,12 @@ export interface KeyTiers {
   readonly sources: (view: View) => Effect.Effect<ReadonlyArray<KeySource>, CatalogReadError>
   /** Looks a key up. The source is none that is missing. */
   readonly find: (source: HotKeys | RunKeys | IndexKeys, key: Uint8Array) => Effect.Effect<Candidates, StorageError>
-  /** The same for many keys: seqs by the position of their key in the list, for those that have any. */
+  /**
+   * Whether a source has none of the keys, as far as that is known in memory; false says nothing. PERF: a look-up that misses asks
+   * every source, and an Effect each would cost more than the answer.
+   */
+  readonly isNoneUnsafe: (source: RunKeys | IndexKeys, keys: ReadonlyArray<Uint8Array>) => boolean
+  /** The same as `find` for many keys: seqs by the position of their key in the list, for those that have any. */
   readonly findMany: (
     source: HotKeys | RunKeys | IndexKeys,
     keys: ReadonlyArray<Uint8Array>
@@ -100,7 +105,6 @@ interface Plan {
 
 const none: Candidates = { seqs: [], readCount: 0 }
 const noneRead: Candidates = { seqs: [], readCount: 1 }
-const noneOfMany: ReadonlyMap<number, ReadonlyArray<number>> = new Map()
 
 /** Nothing is open. What is open closes with the scope. */
 export const make = (options: KeyTiersOptions): Effect.Effect<KeyTiers, never, Scope.Scope> =>
@@ -222,7 +226,10 @@ export const make = (options: KeyTiersOptions): Effect.Effect<KeyTiers, never, S
       })
     }
 
-    const seqOfIndex = (found: number): Candidates => (found < 0 ? noneRead : { seqs: [found], readCount: 1 })
+    const findInIndex = ({ lookup, lookupResident }: KeyIndex.KeyIndex, key: Uint8Array) => {
+      const readCount = lookupResident === undefined ? 1 : 0
+      return Effect.map(lookup(key), (seq): Candidates => ({ seqs: seq < 0 ? [] : [seq], readCount }))
+    }
 
     const findInRun = ({ run, filter }: OpenRun, chunk: Geometry.ChunkId, key: Uint8Array) => {
       if (Option.isSome(filter) && !KeyFilter.mayHave(filter.value, key)) return Effect.succeed(none)
@@ -246,7 +253,7 @@ export const make = (options: KeyTiersOptions): Effect.Effect<KeyTiers, never, S
         case "Run":
           return runs.use(source.lo, (run) => findInRun(run, source.lo, key))
         case "Index":
-          return indexes.use(indexPathOf(source), (index) => Effect.map(index.lookup(key), seqOfIndex))
+          return indexes.use(indexPathOf(source), (index) => findInIndex(index, key))
       }
     }
 
@@ -274,21 +281,17 @@ export const make = (options: KeyTiersOptions): Effect.Effect<KeyTiers, never, S
       return found
     })
 
-    const mayBeInRun = (open: OpenRun, keys: ReadonlyArray<Uint8Array>): boolean => {
-      if (Option.isNone(open.filter)) return true
-      for (let at = 0; at < keys.length; at++) if (KeyFilter.mayHave(open.filter.value, keys[at]!)) return true
-      return false
-    }
-
-    const findManyResident = (lookup: (key: Uint8Array) => number, keys: ReadonlyArray<Uint8Array>) => {
-      let found: Map<number, ReadonlyArray<number>> | undefined
-      for (let at = 0; at < keys.length; at++) {
-        const seq = lookup(keys[at]!)
-        if (seq < 0) continue
-        found ??= new Map()
-        found.set(at, [seq])
+    const isNoneUnsafe: KeyTiers["isNoneUnsafe"] = (source, keys) => {
+      if (source._tag === "Run") {
+        const filter = Option.getOrUndefined(runs.peekUnsafe(source.lo)?.filter ?? Option.none())
+        if (filter === undefined) return false
+        for (let at = 0; at < keys.length; at++) if (KeyFilter.mayHave(filter, keys[at]!)) return false
+        return true
       }
-      return found ?? noneOfMany
+      const lookup = indexes.peekUnsafe(indexPathOf(source))?.lookupResident
+      if (lookup === undefined) return false
+      for (let at = 0; at < keys.length; at++) if (lookup(keys[at]!) >= 0) return false
+      return true
     }
 
     const findManyInIndex = Effect.fnUntraced(function* (index: KeyIndex.KeyIndex, keys: ReadonlyArray<Uint8Array>) {
@@ -304,17 +307,10 @@ export const make = (options: KeyTiersOptions): Effect.Effect<KeyTiers, never, S
       switch (source._tag) {
         case "Hot":
           return findManyHot(source.handle, keys)
-        case "Run": {
-          const open = runs.peekUnsafe(source.lo)
-          if (open !== undefined && !mayBeInRun(open, keys)) return Effect.succeed(noneOfMany)
+        case "Run":
           return runs.use(source.lo, (run) => findManyInRun(run, source.lo, keys))
-        }
-        case "Index": {
-          const path = indexPathOf(source)
-          const resident = indexes.peekUnsafe(path)?.lookupResident
-          if (resident !== undefined) return Effect.sync(() => findManyResident(resident, keys))
-          return indexes.use(path, (index) => findManyInIndex(index, keys))
-        }
+        case "Index":
+          return indexes.use(indexPathOf(source), (index) => findManyInIndex(index, keys))
       }
     }
 
@@ -331,7 +327,7 @@ export const make = (options: KeyTiersOptions): Effect.Effect<KeyTiers, never, S
       }
     }
 
-    return { sources, find, findMany, pathOf }
+    return { sources, find, findMany, isNoneUnsafe, pathOf }
   })
 
 /** The sources of chunks that no index covers, ascending. A frozen run goes before a hot database, which may be stale then. */
