@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Zstd, ZstdLive } from "@icecore/codec"
+import { Zstd, ZstdLive } from "@icecore/codec"
 import { Disk, KeyRun } from "@icecore/packfile"
 import { CrashRecorder, SimulatedDisk } from "@icecore/packfile/testing"
 import { Effect, Layer, Option, Stream } from "effect"
@@ -17,11 +17,12 @@ const withWork = <A, E>(
   use: (work: ArtifactWork) => Effect.Effect<A, E, Disk | Zstd>,
   {
     domain = NdjsonDomain.make(),
-    mapDisk = (disk: Disk) => disk
-  }: { readonly domain?: Domain; readonly mapDisk?: (disk: Disk) => Disk } = {}
+    mapDisk = (disk: Disk) => disk,
+    zstd = zstdLayer
+  }: { readonly domain?: Domain; readonly mapDisk?: (disk: Disk) => Disk; readonly zstd?: Layer.Layer<Zstd> } = {}
 ) => {
   const simulated = SimulatedDisk.make(CrashRecorder.make()).disk
-  const ports = Layer.mergeAll(Layer.succeed(Disk, mapDisk(simulated)), zstdLayer, Layer.succeed(Domain, domain))
+  const ports = Layer.mergeAll(Layer.succeed(Disk, mapDisk(simulated)), zstd, Layer.succeed(Domain, domain))
   const prepared = Effect.andThen(simulated.makeDirectory("/w"), Effect.flatMap(ArtifactWork, use))
   return Effect.provide(prepared, Layer.provideMerge(layerInline, ports))
 }
@@ -130,6 +131,31 @@ describe("ArtifactWork", () => {
         })
       )
   )
+
+  it.effect("writeChunk makes no record that is too large, not even in the first run", () => {
+    let largestBytes = 0
+    const zstd = Layer.effect(
+      Zstd,
+      Effect.map(Zstd, (service) => ({
+        ...service,
+        compress: (bytes: Uint8Array) => {
+          largestBytes = Math.max(largestBytes, bytes.length)
+          return service.compress(bytes)
+        }
+      }))
+    ).pipe(Layer.provide(zstdLayer))
+    return withWork(
+      (work) =>
+        Effect.gen(function* () {
+          const bytes = new Uint8Array(140 * 1024)
+          const entries = Stream.map(Stream.rechunk(Stream.range(130, 259), 1), (seq) => [{ seq, bytes }])
+          yield* work.writeChunk(chunkJob("/w", { entryCount: 130 }), entries)
+          assert.isAbove(largestBytes, EntriesPack.maxRecordSizeBytes / 2)
+          assert.isAtMost(largestBytes, EntriesPack.maxRecordSizeBytes)
+        }),
+      { zstd }
+    )
+  })
 
   it.effect("writeChunk names the first entry that is not in its place, and leaves no file", () =>
     withWork((work) =>
