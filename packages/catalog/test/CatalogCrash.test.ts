@@ -35,7 +35,7 @@ describe("Catalog", () => {
   )
   it.live(
     "Catalog.writeIndex keeps one coverage, whenever the power goes",
-    () => enumerate(Artifact.rolling(), 10_500),
+    () => enumerate(Artifact.rolling(), 6_000),
     300_000
   )
   it.live(
@@ -45,7 +45,7 @@ describe("Catalog", () => {
   )
   it.live(
     "Catalog.writeIndex keeps one coverage while its ends move, whenever the power goes",
-    () => enumerate(Artifact.moving(), 8_000),
+    () => enumerate(Artifact.moving(), 4_500),
     300_000
   )
   it.live(
