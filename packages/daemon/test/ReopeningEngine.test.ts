@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Engine, EngineFailed } from "@icecore/engine"
 import * as MemoryEngine from "@icecore/engine/memory"
 import { engineConformance } from "@icecore/engine/testing"
-import { Effect, Fiber, Layer, Option, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Option, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as ReopeningEngine from "../src/internal/ReopeningEngine.ts"
 
@@ -81,6 +81,26 @@ describe("ReopeningEngine", () => {
           assert.deepStrictEqual(yield* Stream.runCollect(snapshot.scan("a")), [])
         })
       )
+      yield* put
+      assert.deepStrictEqual(yield* database.get("a", bytes("1")), Option.some(bytes("x")))
+    })
+  )
+
+  it.effect("has snapshots given back that are only kept to be at hand, before it opens a database again", () =>
+    Effect.gen(function* () {
+      const medium = MemoryEngine.makeMedium()
+      const kept = yield* Scope.make()
+      const engine = ReopeningEngine.make({
+        engine: MemoryEngine.make(medium),
+        freeSpaceBytes: Effect.succeed(100),
+        neededBytes: 10,
+        onReopen: Scope.close(kept, Exit.void)
+      })
+      const database = yield* engine.open({ path: "/db", keyspaces: ["a"] })
+      yield* Scope.provide(database.snapshot, kept)
+      const put = database.write((batch) => batch.put("a", bytes("1"), bytes("x")))
+      medium.inject({ point: "sync", code: "EIO" })
+      yield* Effect.flip(put)
       yield* put
       assert.deepStrictEqual(yield* database.get("a", bytes("1")), Option.some(bytes("x")))
     })

@@ -75,13 +75,18 @@ export const make = <Key, A, E>({
         }
         slots.set(key, slot)
         const opening = Effect.onExit(Scope.provide(open(key), slot.scope), (exit) =>
-          Effect.sync(() => {
-            if (Exit.isSuccess(exit)) slot.file = exit.value
-            else {
-              slot.isDropped = true
-              if (slots.get(key) === slot) slots.delete(key)
-            }
+          Effect.suspend(() => {
             Deferred.doneUnsafe(slot.opening, exit)
+            if (Exit.isSuccess(exit)) {
+              slot.file = exit.value
+              return Effect.void
+            }
+            slot.isDropped = true
+            if (slots.get(key) !== slot) return Effect.void
+            slots.delete(key)
+            if (slot.userCount > 0) return Effect.void
+            idle--
+            return close(slot)
           })
         )
         return Effect.as(Effect.forkIn(opening, parent, { startImmediately: true }), slot)
