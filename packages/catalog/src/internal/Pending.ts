@@ -26,6 +26,8 @@ export interface Demoted {
 export interface Pending {
   /** Work on the keys begins that may leave them unsettled; nobody reaches what they name. */
   readonly note: (keys: ReadonlyArray<StorageKey>) => void
+  /** {@link note} for keys that a sweep found: needless while there are more than were noted, because then the next sweep finds them. */
+  readonly noteFound: (keys: ReadonlyArray<StorageKey>) => void
   /** The keys are settled. */
   readonly forget: (keys: ReadonlyArray<StorageKey>) => void
   /** Runs the batch that demotes artifacts. Readers may reach those that were frozen, from before it as long as they like. */
@@ -71,6 +73,9 @@ export const make = (limit: number = maxNoted): Pending => {
   return {
     note: (keys) => {
       for (const key of keys) put(key, never)
+    },
+    noteFound: (keys) => {
+      if (!isOverflowing) for (const key of keys) put(key, never)
     },
     forget: (keys) => {
       for (const key of keys) noted.delete(encodeKey(key))

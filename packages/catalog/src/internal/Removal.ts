@@ -111,7 +111,7 @@ export const sweep: (store: Store, options?: SweepOptions) => Effect.Effect<Swee
           const deferred = found.filter((key) => !held.has(key))
           deferredCount += deferred.length
           if (!deferred.every(pending.isNoted)) isComplete = false
-          pending.note(doomed)
+          pending.noteFound(doomed)
           if (doomed.length > 0) yield* removeArtifacts(store, doomed)
           pending.forget(free)
           artifactCount += doomed.length
