@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Audit, Layout } from "@icecore/catalog"
-import { Disk } from "@icecore/packfile"
-import { Effect, type Layer, Option, Stream } from "effect"
+import { Disk, DiskFull } from "@icecore/packfile"
+import { Effect, Fiber, type Layer, Option, Stream } from "effect"
 import type { Domain } from "../src/Domain.ts"
 import * as NdjsonDomain from "../src/domain/NdjsonDomain.ts"
 import type { EntriesOptions, Source, SourceBatch } from "../src/Source.ts"
@@ -66,23 +66,22 @@ const checkAll = Effect.fnUntraced(function* ({ history, catalog, settled }: Sto
   assert.deepStrictEqual(yield* Stream.runCollect(Audit.findings(catalog)), [])
 })
 
-const _filesOf = (machine: Machine, store: Store.Store, suffix: string) =>
+/** Bytes of every frozen file with the suffix, in hexadecimal. */
+const filesOf = (machine: Machine, { catalog }: Store.Store, suffix: string) =>
   Effect.gen(function* () {
     const disk = yield* Disk
     const found: Record<string, string> = {}
-    yield* Stream.runForEach(
-      Stream.unwrap(Effect.map(store.catalog.snapshot, (snapshot) => snapshot.artifacts({ state: "frozen" }))),
-      ({ key }) =>
-        Effect.forEach(Layout.filesOf(store.catalog.layout, key), (path) =>
-          Effect.scoped(
-            Effect.gen(function* () {
-              const file = yield* disk.open(path, "read")
-              const bytes = new Uint8Array(yield* file.size)
-              yield* file.readAt(bytes, 0)
-              if (path.endsWith(suffix)) found[path] = Buffer.from(bytes).toString("hex")
-            })
-          )
-        )
+    const artifacts = Stream.unwrap(Effect.map(catalog.snapshot, (snapshot) => snapshot.artifacts({ state: "frozen" })))
+    yield* Stream.runForEach(artifacts, ({ key }) =>
+      Effect.forEach(
+        Layout.filesOf(catalog.layout, key).filter((path) => path.endsWith(suffix)),
+        Effect.fnUntraced(function* (path) {
+          const file = yield* disk.open(path, "read")
+          const bytes = new Uint8Array(yield* file.size)
+          yield* file.readAt(bytes, 0)
+          found[path] = Buffer.from(bytes).toString("hex")
+        }, Effect.scoped)
+      )
     )
     return found
   }).pipe(Effect.provide(machine.services))
@@ -115,5 +114,231 @@ describe("Backfill", () => {
         }),
       options
     ).pipe(Effect.andThen(withStore(machine, (store) => checkAll(store, 27), options)))
+  })
+
+  it.effect("makes the same runs and the same log, whatever the number of jobs and the bytes in flight", () =>
+    Effect.gen(function* () {
+      const seen: Array<Record<string, string>> = []
+      for (const backfill of [{ workers: 1 }, { workers: 4 }, { workers: 3, bufferBytes: 1 }]) {
+        const machine = makeMachine({ domain })
+        yield* withStore(
+          machine,
+          (store) =>
+            Effect.gen(function* () {
+              // Runs stay until their window is finished, so one window holds all.
+              const { backfilledChunkCount } = yield* store.ingest(listSource(demo(40)).source)
+              assert.strictEqual(backfilledChunkCount, 10)
+              seen.push(yield* filesOf(machine, store, ".bin"))
+              yield* checkAll(store, 40)
+            }),
+          { ...options, geometry: { ...geometry, chunksPerWindow: 100 }, backfill }
+        )
+      }
+      assert.strictEqual(Object.keys(seen[0]!).length, 10)
+      assert.deepStrictEqual(seen[1], seen[0])
+      assert.deepStrictEqual(seen[2], seen[0])
+    })
+  )
+
+  it.live("works on several chunks at once, and freezes them in order", () => {
+    let writing = 0
+    let most = 0
+    const machine = makeMachine({
+      domain,
+      mapDisk: (disk) => ({
+        ...disk,
+        open: (path, mode) =>
+          path.endsWith(".pack") && mode !== "read"
+            ? Effect.acquireRelease(
+                Effect.tap(disk.open(path, mode), () => {
+                  most = Math.max(most, ++writing)
+                  // Later chunks are done sooner.
+                  return Effect.sleep(`${10 - (Number(path.slice(-6, -5)) % 8)} millis`)
+                }),
+                () =>
+                  Effect.sync(() => {
+                    writing--
+                  })
+              )
+            : disk.open(path, mode)
+      })
+    })
+    return withStore(
+      machine,
+      (store) =>
+        Effect.gen(function* () {
+          const nexts: Array<number> = []
+          yield* Effect.forkChild(
+            Stream.runForEach(store.history.changes, (served) =>
+              Effect.sync(() =>
+                nexts.push(Option.match(served, { onNone: () => 0, onSome: ({ latest }) => latest + 1 }))
+              )
+            )
+          )
+          yield* store.ingest(listSource(demo(32)).source)
+          assert.isAbove(most, 1)
+          assert.deepStrictEqual(
+            nexts.filter((next) => next % 4 !== 0),
+            []
+          )
+          assert.deepStrictEqual(
+            nexts,
+            nexts.toSorted((left, right) => left - right)
+          )
+        }),
+      options
+    )
+  })
+
+  const duplicates: ReadonlyArray<readonly [string, number, number]> = [
+    ["of its own chunk", 9, 11],
+    ["of an earlier chunk of its window", 13, 20],
+    ["of another window", 2, 17],
+    ["of the chunk before, in the first entry of a chunk", 7, 8]
+  ]
+  for (const [where, firstSeq, secondSeq] of duplicates)
+    it.effect(`keeps everything before an entry with a key ${where}, and nothing from it on`, () => {
+      const machine = makeMachine({ domain })
+      const entries = demo(40).map((bytes, seq) => (seq === secondSeq ? DemoSource.entryAt(firstSeq) : bytes))
+      const refused = (store: Store.Store) =>
+        Effect.gen(function* () {
+          const error = yield* Effect.flip(store.ingest(listSource(entries).source))
+          assert.deepInclude(error, { _tag: "DuplicateKey", firstSeq, secondSeq })
+          yield* checkAll(store, secondSeq)
+        })
+      return Effect.andThen(withStore(machine, refused, options), withStore(machine, refused, options))
+    })
+
+  it.effect("takes duplicate keys by the domain's policy", () =>
+    Effect.gen(function* () {
+      for (const policy of ["first", "last"] as const) {
+        const machine = makeMachine({ domain: NdjsonDomain.layerWith({ keys: ["/hash"], duplicates: policy }) })
+        const entries = demo(26).map((bytes, seq) =>
+          seq === 9 || seq === 22 || seq === 25 ? DemoSource.entryAt(2) : bytes
+        )
+        yield* withStore(
+          machine,
+          (store) =>
+            Effect.gen(function* () {
+              assert.strictEqual((yield* store.ingest(listSource(entries).source)).backfilledChunkCount, 6)
+              const found = yield* store.history.find(keyOf(2))
+              assert.strictEqual(Option.getOrThrow(found).seq, policy === "first" ? 2 : 25)
+            }),
+          options
+        )
+      }
+    })
+  )
+
+  it.effect("goes on at a refused entry with everything before it", () => {
+    const machine = makeMachine({ domain })
+    const entries = demo(30).map((bytes, seq) => (seq === 14 ? text("two\nlines") : bytes))
+    return withStore(
+      machine,
+      (store) =>
+        Effect.gen(function* () {
+          const error = yield* Effect.flip(store.ingest(listSource(entries).source))
+          assert.strictEqual(
+            error.message,
+            "Cannot append entry 14: byte 3 is a line feed, an entry is one line without it"
+          )
+          yield* checkAll(store, 14)
+          assert.strictEqual((yield* store.history.status).builds.chunks, 3)
+        }),
+      options
+    )
+  })
+
+  it.effect("redoes no chunk and reads no entry twice after it was interrupted", () => {
+    const machine = makeMachine({ domain })
+    return Effect.gen(function* () {
+      const { source } = listSource(demo(40))
+      const halting: Source = {
+        ...source,
+        entries: (wanted) =>
+          Stream.concat(
+            Stream.takeWhile(source.entries(wanted), ({ firstSeq }) => firstSeq < 25),
+            Stream.never
+          )
+      }
+      const frozen = yield* withStore(
+        machine,
+        (store) =>
+          Effect.gen(function* () {
+            const running = yield* Effect.forkChild(store.ingest(halting))
+            const { nextSeq } = yield* Effect.repeat(store.history.status, { until: (status) => status.nextSeq >= 24 })
+            yield* Fiber.interrupt(running)
+            return nextSeq / 4
+          }),
+        options
+      )
+      assert.strictEqual(frozen, 6)
+      const again = listSource(demo(40))
+      yield* withStore(
+        machine,
+        (store) =>
+          Effect.gen(function* () {
+            const report = yield* store.ingest(again.source)
+            assert.strictEqual(report.builtChunkCount, 4)
+            assert.isAtMost(again.given(), 16 + 5)
+            yield* checkAll(store, 40)
+          }),
+        options
+      )
+      const third = listSource(demo(40))
+      yield* withStore(
+        machine,
+        (store) =>
+          Effect.gen(function* () {
+            assert.deepInclude(yield* store.ingest(third.source), { entryCount: 0, builtChunkCount: 0 })
+          }),
+        options
+      )
+      assert.strictEqual(third.given(), 0)
+    })
+  })
+
+  it.effect("finishes a chunk that was begun, and compares what came some other way", () => {
+    const machine = makeMachine({ domain })
+    return withStore(
+      machine,
+      (store) =>
+        Effect.gen(function* () {
+          yield* store.history.append(demo(6))
+          const report = yield* store.ingest(listSource(demo(21)).source)
+          assert.deepInclude(report, { entryCount: 15, backfilledChunkCount: 3, builtChunkCount: 5 })
+          yield* store.history.append([DemoSource.entryAt(21)])
+          yield* store.ingest(listSource(demo(33)).source)
+          yield* checkAll(store, 33)
+          yield* store.history.append([DemoSource.entryAt(99)])
+          const error = yield* Effect.flip(store.ingest(listSource(demo(50)).source))
+          assert.deepInclude(error, { _tag: "SourceDiverged", seq: 33 })
+        }),
+      options
+    )
+  })
+
+  it.live("reads a chunk again from the source when its files could not be written", () => {
+    let failures = 2
+    const machine = makeMachine({
+      domain,
+      mapDisk: (disk) => ({
+        ...disk,
+        open: (path, mode) =>
+          path.endsWith("00000003.pack") && mode !== "read" && failures-- > 0
+            ? Effect.fail(new DiskFull({ operation: "open", path, code: "ENOSPC" }))
+            : disk.open(path, mode)
+      })
+    })
+    return withStore(
+      machine,
+      (store) =>
+        Effect.gen(function* () {
+          const report = yield* store.ingest(listSource(demo(30)).source)
+          assert.strictEqual(report.backfilledChunkCount, 7)
+          yield* checkAll(store, 30)
+        }),
+      { ...options, retry: { firstDelay: "1 millis", longestDelay: "1 millis" } }
+    )
   })
 })

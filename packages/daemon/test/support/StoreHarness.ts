@@ -5,7 +5,7 @@ import { Engine } from "@icecore/engine"
 import * as MemoryEngine from "@icecore/engine/memory"
 import { Disk } from "@icecore/packfile"
 import { CrashRecorder, type CrashWorld, SimulatedDisk, SurvivorChoice } from "@icecore/packfile/testing"
-import { Effect, Layer, type Scope, Stream } from "effect"
+import { Effect, Layer, References, type Scope, Stream } from "effect"
 
 import * as ArtifactWork from "../../src/ArtifactWork.ts"
 import type { Domain } from "../../src/Domain.ts"
@@ -42,7 +42,8 @@ export const services = (
     Layer.provideMerge(Layer.succeed(Engine, engine)),
     Layer.provideMerge(Layer.succeed(Disk, disk)),
     Layer.provideMerge(zstdLayer),
-    Layer.provideMerge(domain)
+    Layer.provideMerge(domain),
+    Layer.provideMerge(Layer.succeed(References.MinimumLogLevel, "Warn"))
   )
 
 export const makeMachine = (

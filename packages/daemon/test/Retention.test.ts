@@ -1,0 +1,223 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Audit } from "@icecore/catalog"
+import { Effect, Fiber, Option, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import * as NdjsonDomain from "../src/domain/NdjsonDomain.ts"
+import { endOf, PositionInvalid, type Source } from "../src/Source.ts"
+import type * as Store from "../src/Store.ts"
+import * as DemoSource from "../src/source/DemoSource.ts"
+import { collect, type Machine, makeMachine, withStore } from "./support/StoreHarness.ts"
+
+const geometry = { firstSeq: 0, entriesPerChunk: 4, chunksPerWindow: 3 } as const
+
+const make = (): Machine => makeMachine({ domain: NdjsonDomain.layerWith({ keys: ["/hash"] }) })
+
+const opened = <A, E>(
+  machine: Machine,
+  retention: Store.RetentionOptions,
+  use: (store: Store.Store) => Effect.Effect<A, E, Store.StoreServices>,
+  options: Partial<Store.StoreOptions> = {}
+) => withStore(machine, use, { geometry, graceMillis: 0, retention, ...options })
+
+const demo = (count: number): Source => DemoSource.make({ count })
+
+const keyOf = (seq: number): Uint8Array =>
+  Uint8Array.from(Buffer.from(JSON.parse(new TextDecoder().decode(DemoSource.entryAt(seq))).hash, "hex"))
+
+/** Exactly the entries `floor` to `latest` are served, by seq and by key, and nothing else lies on disk. */
+const check = Effect.fnUntraced(function* (store: Store.Store, floor: number, latest: number) {
+  const { history, catalog, settled } = store
+  yield* settled
+  assert.deepStrictEqual(yield* history.served, Option.some({ floor, latest }))
+  assert.deepStrictEqual(
+    (yield* collect(history)).map(({ seq, bytes }) => [seq, new TextDecoder().decode(bytes)]),
+    Array.from({ length: latest - floor + 1 }, (_, index) => [
+      floor + index,
+      new TextDecoder().decode(DemoSource.entryAt(floor + index))
+    ])
+  )
+  for (let seq = 0; seq <= latest; seq++)
+    assert.strictEqual(Option.isSome(yield* history.find(keyOf(seq))), seq >= floor, `key of entry ${seq}`)
+  assert.deepStrictEqual(yield* Stream.runCollect(Audit.findings(catalog)), [])
+  assert.deepStrictEqual(yield* store.prunePlan, {
+    ...(yield* store.prunePlan),
+    floor,
+    nextFloor: floor,
+    chunkCount: 0,
+    artifactCount: 0,
+    hotCount: 0
+  })
+  const { chunks, retention } = yield* history.status
+  assert.deepStrictEqual(chunks, {
+    frozen: Math.floor((latest + 1) / 4) - Math.floor(floor / 4),
+    freezing: 0,
+    hot: 1
+  })
+  assert.deepStrictEqual(retention.problem, Option.none())
+})
+
+describe("Store retention", () => {
+  it.effect("keeps so many complete chunks, while it goes on and after a restart", () => {
+    const machine = make()
+    return Effect.gen(function* () {
+      yield* opened(machine, { chunks: 3 }, (store) =>
+        Effect.gen(function* () {
+          yield* store.ingest(demo(30))
+          yield* check(store, 16, 29)
+          for (let seq = 30; seq < 45; seq++) {
+            yield* store.history.append([DemoSource.entryAt(seq)])
+            yield* check(store, Math.floor((seq + 1) / 4) * 4 - 12, seq)
+          }
+        })
+      )
+      yield* opened(machine, { chunks: 3 }, (store) => check(store, 32, 44))
+    })
+  })
+
+  it.effect("prunes when it is narrowed, and fills in from the source when it is widened", () => {
+    const machine = make()
+    return Effect.gen(function* () {
+      yield* opened(machine, {}, (store) => Effect.andThen(store.ingest(demo(50)), check(store, 0, 49)))
+      yield* opened(machine, { chunks: 2 }, (store) => check(store, 40, 49))
+      yield* opened(machine, { chunks: 5 }, (store) =>
+        Effect.gen(function* () {
+          // Until the source has been asked, history begins where it did.
+          assert.deepStrictEqual(yield* store.history.served, Option.some({ floor: 40, latest: 49 }))
+          const { retention } = yield* store.history.status
+          assert.deepStrictEqual(retention, {
+            chunks: 5,
+            earliestSeq: 0,
+            wantedFloor: 28,
+            problem: Option.some("entries 28 to 39 are not in the store yet")
+          })
+          const report = yield* store.ingest(demo(50))
+          assert.deepInclude(report, { entryCount: 0, backfilledChunkCount: 3, builtChunkCount: 3 })
+          yield* check(store, 28, 49)
+        })
+      )
+      yield* opened(machine, { earliest: 9 }, (store) => Effect.andThen(store.ingest(demo(60)), check(store, 9, 59)))
+      // What is not said is what is pinned.
+      yield* opened(machine, {}, (store) => check(store, 9, 59))
+      yield* opened(machine, { earliest: "genesis" }, (store) =>
+        Effect.andThen(store.ingest(demo(60)), check(store, 0, 59))
+      )
+      yield* opened(machine, { earliest: 33 }, (store) => check(store, 33, 59))
+    })
+  })
+
+  it.effect("grows the index of a finished window downwards", () => {
+    const machine = make()
+    return Effect.gen(function* () {
+      yield* opened(machine, { earliest: 20 }, (store) => Effect.andThen(store.ingest(demo(36)), check(store, 20, 35)))
+      yield* opened(machine, { earliest: 12 }, (store) =>
+        Effect.gen(function* () {
+          yield* store.ingest(demo(36))
+          yield* check(store, 12, 35)
+          assert.deepInclude(Option.getOrThrow((yield* store.history.status).keys), {
+            indexCount: 2,
+            uncoveredRunCount: 0
+          })
+        })
+      )
+    })
+  })
+
+  it.effect("leaves the floor where history begins when the source cannot give more, and says so", () => {
+    const machine = make()
+    return Effect.gen(function* () {
+      yield* opened(machine, { chunks: 2 }, (store) => store.ingest(demo(30)))
+      const poor: Source = {
+        ...demo(30),
+        name: "poor",
+        entries: (options) =>
+          options.from < 8
+            ? Stream.fail(new PositionInvalid({ source: "poor", detail: "it has no more" }))
+            : Stream.empty
+      }
+      yield* opened(machine, { chunks: 0 }, (store) =>
+        Effect.gen(function* () {
+          yield* store.ingest(poor)
+          assert.deepStrictEqual(yield* store.history.served, Option.some({ floor: 20, latest: 29 }))
+          const { retention } = yield* store.history.status
+          assert.strictEqual(
+            Option.getOrThrow(retention.problem),
+            "entries 0 to 19 were not filled in: Cannot resume source poor: it has no more"
+          )
+        })
+      )
+      yield* opened(machine, { chunks: 0 }, (store) => Effect.andThen(store.ingest(demo(30)), check(store, 0, 29)))
+    })
+  })
+
+  it.effect("keeps what was filled in before it was interrupted, and serves none of it until all is there", () => {
+    const machine = make()
+    return Effect.gen(function* () {
+      yield* opened(machine, { chunks: 2 }, (store) => store.ingest(demo(42)))
+      const halting: Source = {
+        ...demo(42),
+        entries: (options) =>
+          Stream.flattenIterable(Stream.map(DemoSource.make({ count: 14 }).entries(options), (batch) => [batch])).pipe(
+            Stream.concat(Stream.never)
+          )
+      }
+      yield* opened(machine, {}, (store) =>
+        Effect.gen(function* () {
+          const running = yield* Effect.forkChild(store.ingest(halting))
+          yield* Effect.repeat(store.history.status, { until: ({ builds }) => builds.chunks === 3 })
+          yield* Fiber.interrupt(running)
+          assert.deepStrictEqual(yield* store.history.served, Option.some({ floor: 32, latest: 41 }))
+        })
+      )
+      yield* opened(machine, {}, (store) =>
+        Effect.gen(function* () {
+          assert.deepInclude(yield* store.ingest(demo(42)), { builtChunkCount: 5 })
+          yield* check(store, 0, 41)
+        })
+      )
+    })
+  })
+
+  it.effect("begins at the end of the source when it is told now, and keeps to that", () => {
+    const machine = make()
+    const options = { sourceEnd: (firstSeq: number) => endOf(demo(22), firstSeq) }
+    return Effect.gen(function* () {
+      yield* opened(
+        machine,
+        { earliest: "now" },
+        (store) =>
+          Effect.gen(function* () {
+            assert.strictEqual(store.catalog.pins.earliestSeq, 22)
+            assert.deepStrictEqual(yield* store.history.served, Option.none())
+            yield* store.ingest(demo(31))
+            yield* check(store, 22, 30)
+          }),
+        options
+      )
+      yield* opened(machine, { earliest: "now" }, (store) => check(store, 22, 30), {
+        sourceEnd: () => Effect.die("asked again")
+      })
+    })
+  })
+
+  it.effect("destroys nothing before its grace is over, and then without being told", () => {
+    const machine = make()
+    return opened(
+      machine,
+      { chunks: 1 },
+      (store) =>
+        Effect.gen(function* () {
+          yield* store.ingest(demo(30))
+          const findings = Effect.map(Stream.runCollect(Audit.findings(store.catalog)), ({ length }) => length)
+          yield* store.settled
+          assert.isAbove(yield* findings, 0)
+          yield* TestClock.adjust("29 seconds")
+          yield* store.settled
+          assert.isAbove(yield* findings, 0)
+          yield* TestClock.adjust("40 seconds")
+          yield* store.settled
+          assert.strictEqual(yield* findings, 0)
+        }),
+      { graceMillis: 30_000 }
+    )
+  })
+})
