@@ -104,9 +104,15 @@ export const audit = (options: AuditOptions): Stream.Stream<AuditStep, never, Au
         Stream.succeed(step("catalog", { findings: [...findings, ...context.findings], chunkCount })),
         Stream.concat(auditFiles(context, overview.value), auditHistory(context))
       )
-      return Stream.map(all, (each): AuditStep => ({ ...each, chunkCount }))
+      return Stream.map(all, (each): AuditStep => {
+        if (each.findings.some(({ fault }) => explaining.has(fault))) context.damage.isKnown = true
+        return { ...each, chunkCount }
+      })
     })
   )
+
+/** Faults that make a history fail. */
+const explaining: ReadonlySet<Finding.AuditFault> = new Set(["catalog", "hole", "missing", "damaged", "hot"])
 
 /** Everything that {@link audit} finds, collected. */
 export const findings = (options: AuditOptions): Effect.Effect<ReadonlyArray<AuditFinding>, never, AuditServices> =>
@@ -161,6 +167,7 @@ const contextOf = Effect.fnUntraced(function* (
   const from = Names.firstSeqOf(numbers, floorChunk)
   const source = Option.fromUndefinedOr(options.source)
   const context: Audited = {
+    damage: { isKnown: false },
     disk: yield* Disk,
     zstd: yield* Zstd,
     hotEngine,
@@ -210,7 +217,8 @@ const auditTrees = ({ disk, reader, roots }: AuditContext): Effect.Effect<AuditS
 
 /** Every index by itself: its state, its place, its file. */
 const auditIndexes = (context: AuditContext): Effect.Effect<AuditStep, never, Disk> => {
-  const { reader, numbers, roots, catalogPath, isSettled, floorChunk, disk } = context
+  const { reader, numbers, roots, catalogPath, isSettled, floorChunk, disk, domain } = context
+  const policy = Option.map(domain.keys, ({ duplicates }) => duplicates)
   const found: Array<AuditFinding> = []
   let frozen: Option.Option<Names.IndexRow> = Option.none()
   const check = Effect.fnUntraced(function* (row: Names.IndexRow) {
@@ -245,7 +253,7 @@ const auditIndexes = (context: AuditContext): Effect.Effect<AuditStep, never, Di
     const info = yield* Effect.orElseSucceed(disk.stat(path), () => Option.none())
     if (!Option.exists(info, ({ kind }) => kind === "file"))
       return tell({ invariant: "I3", fault: "missing", path, message: `Cannot find ${path}: ${key} is frozen` })
-    yield* IndexAudit.open(path, row, seqsOf(numbers, row)).pipe(
+    yield* IndexAudit.open(path, row, seqsOf(numbers, row), policy).pipe(
       Effect.flatMap(({ index }) => index.verify),
       Effect.scoped,
       Effect.catch((error) =>
@@ -347,6 +355,7 @@ const indexDesk: (context: AuditContext) => Effect.Effect<IndexDesk, never, Scop
 ) {
   const { reader, numbers, roots, domain, catalogPath, isSettled, floorChunk } = context
   const parent = yield* Effect.scope
+  const policy = Option.map(domain.keys, ({ duplicates }) => duplicates)
   let current: OpenWindow | undefined
 
   const damaged = ({ text, window }: Names.IndexRow, error: ImageWrong | KeyIndexCorrupt | DiskError): AuditFinding =>
@@ -384,7 +393,7 @@ const indexDesk: (context: AuditContext) => Effect.Effect<IndexDesk, never, Scop
     const scope = yield* Scope.fork(parent)
     const audited = Option.isNone(row)
       ? Option.none()
-      : yield* IndexAudit.open(Names.indexFile(roots, row.value), row.value, seqsOf(numbers, row.value)).pipe(
+      : yield* IndexAudit.open(Names.indexFile(roots, row.value), row.value, seqsOf(numbers, row.value), policy).pipe(
           Scope.provide(scope),
           Effect.option
         )
@@ -440,7 +449,7 @@ const rowOf = (text: string): { readonly lo: number; readonly hi: number } => {
 
 /** What an open history says of its bounds, and what it must not find. */
 const auditHistory = (context: AuditContext): Stream.Stream<AuditStep> => {
-  const { history, isSettled, latest, servedFrom, domain, roots } = context
+  const { history, isSettled, latest, servedFrom, domain, roots, damage } = context
   if (Option.isNone(history)) return Stream.empty
   const found: Array<AuditFinding> = []
   const tell = (message: string): void =>
@@ -469,9 +478,11 @@ const auditHistory = (context: AuditContext): Stream.Stream<AuditStep> => {
       key[0] = index * 16
       key[31] = index
       const stranger = yield* Effect.result(find(key))
-      if (Result.isFailure(stranger)) tell(`A key that no entry has cannot be looked up: ${stranger.failure.message}`)
-      else if (Option.isSome(stranger.success))
-        tell(`A key that no entry has finds entry ${stranger.success.value.seq}`)
+      if (Result.isFailure(stranger)) {
+        if (!damage.isKnown) tell(`A key that no entry has cannot be looked up: ${stranger.failure.message}`)
+        return
+      }
+      if (Option.isSome(stranger.success)) tell(`A key that no entry has finds entry ${stranger.success.value.seq}`)
     }
   })
   return Stream.fromEffect(Effect.as(check, step("history", { findings: found })))

@@ -23,6 +23,7 @@ import { Clock, Data, Effect, Option, type Scope, Stream } from "effect"
 import * as FileCopy from "./backup/FileCopy.ts"
 import type { Domain } from "./Domain.ts"
 import { hotKeyspaces } from "./format/HotFormat.ts"
+import type { History, ServedRange } from "./History.ts"
 import { SpaceTooLow, type StorageError } from "./StorageError.ts"
 import * as StoreAudit from "./StoreAudit.ts"
 
@@ -119,12 +120,12 @@ export const backup: (
   yield* FileCopy.makeDirectory(disk, FileCopy.directoryOf(directory))
   const written = yield* Effect.scoped(
     Effect.gen(function* () {
-      const copy = yield* claim(disk, directory, partial)
+      const { layout: copy, state } = yield* claim(disk, directory, partial)
       yield* parts.holdDestruction
       const counts = yield* fill(parts, copy, options)
       const entryCount = yield* auditCopy(directory, copy, options)
       const sizeBytes = yield* FileCopy.sizeOfTree(disk, partial)
-      yield* Effect.uninterruptible(giveName(disk, copy, directory))
+      yield* Effect.uninterruptible(giveName(disk, copy, directory, state))
       return { ...counts, entryCount, sizeBytes }
     })
   )
@@ -132,12 +133,18 @@ export const backup: (
 })
 
 /** From here on it is a store: first the catalog gets its name, then the copy. */
-const giveName = Effect.fnUntraced(function* (disk: Disk, copy: Layout.Layout, directory: string) {
+const giveName = Effect.fnUntraced(function* (
+  disk: Disk,
+  copy: Layout.Layout,
+  directory: string,
+  state: { isNamed: boolean }
+) {
   const { dataDir: partial, roots } = copy
   yield* disk.rename({ source: roots.catalog, target: `${partial}/catalog` })
   yield* disk.syncDirectory(partial)
   yield* Effect.catchTag(disk.removeDirectory(directory), "DiskNotFound", () => Effect.void)
   yield* disk.rename({ source: partial, target: directory })
+  state.isNamed = true
   yield* disk.syncDirectory(FileCopy.directoryOf(directory))
   yield* disk.unlink(`${directory}/${markerName}`)
   yield* disk.syncDirectory(directory)
@@ -145,13 +152,27 @@ const giveName = Effect.fnUntraced(function* (disk: Disk, copy: Layout.Layout, d
 
 const trimmed = (path: string): string => (path.length > 1 ? path.replace(/\/+$/, "") : path)
 
-const isIn = (path: string, directory: string): boolean => path === directory || path.startsWith(`${directory}/`)
+/** The path and the directories above it. */
+const upwards = (path: string): ReadonlyArray<string> => {
+  const paths = [path]
+  for (let at = path; FileCopy.directoryOf(at) !== at; at = FileCopy.directoryOf(at))
+    paths.push(FileCopy.directoryOf(at))
+  return paths
+}
 
 const refuseUnfit = Effect.fnUntraced(function* (disk: Disk, layout: Layout.Layout, directory: string) {
   const refused = (detail: string) => new BackupRefused({ directory, detail })
   if (directory === "" || directory === "/") return yield* refused("a directory of its own is expected")
-  for (const own of [layout.dataDir, ...Object.values(layout.roots)])
-    if (isIn(directory, own) || isIn(own, directory)) return yield* refused(`the store lies in ${own}`)
+  // By identity, because a store can be named by several paths.
+  const own = new Map<string, string>()
+  for (const path of [layout.dataDir, ...Object.values(layout.roots)]) {
+    const info = yield* disk.stat(path)
+    if (Option.isSome(info)) own.set(info.value.identity, path)
+  }
+  for (const path of upwards(directory)) {
+    const around = Option.flatMap(yield* disk.stat(path), ({ identity }) => Option.fromUndefinedOr(own.get(identity)))
+    if (Option.isSome(around)) return yield* refused(`the store lies in ${around.value}`)
+  }
   const info = yield* disk.stat(directory)
   if (Option.isNone(info)) return
   if (info.value.kind !== "directory") return yield* refused("it is no directory")
@@ -164,7 +185,8 @@ const claim = Effect.fnUntraced(function* (disk: Disk, directory: string, partia
   const marker = `${partial}/${markerName}`
   const left = yield* disk.stat(partial)
   if (Option.isSome(left)) {
-    const isOurs = Option.isSome(yield* disk.stat(marker))
+    const names = yield* disk.list(partial)
+    const isOurs = names.every(({ name }) => name === Layout.lockFileName) || Option.isSome(yield* disk.stat(marker))
     if (!isOurs) return yield* refused(`${partial} is in its way, which no backup has left`)
   }
   yield* FileCopy.makeDirectory(disk, partial)
@@ -174,9 +196,12 @@ const claim = Effect.fnUntraced(function* (disk: Disk, directory: string, partia
     "DiskLocked",
     () => Effect.fail(refused(`another backup is writing to ${partial}`))
   )
-  // Before the lock, so that it is released only when the removal is over.
   yield* taken
-  yield* Effect.addFinalizer(() => Effect.ignore(removePartial(disk, partial)))
+  const state = { isNamed: false }
+  // After the lock, so that it is released only when the removal is over.
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() => (state.isNamed ? Effect.void : Effect.ignore(FileCopy.removeTree(disk, partial))))
+  )
   for (const { name, kind } of yield* disk.list(partial)) {
     if (name === Layout.lockFileName) continue
     yield* kind === "directory" ? FileCopy.removeTree(disk, `${partial}/${name}`) : disk.unlink(`${partial}/${name}`)
@@ -184,14 +209,9 @@ const claim = Effect.fnUntraced(function* (disk: Disk, directory: string, partia
   yield* Effect.scoped(Effect.flatMap(disk.open(marker, "create"), ({ sync }) => sync))
   yield* disk.syncDirectory(partial)
   const roots = { catalog: `${partial}/${pendingCatalogName}` }
-  return yield* Effect.mapError(Layout.make({ dataDir: partial, roots }), ({ message }) => refused(message))
+  const layout = yield* Effect.mapError(Layout.make({ dataDir: partial, roots }), ({ message }) => refused(message))
+  return { layout, state }
 })
-
-/** Nothing happens once the marker is gone with the partial name. */
-const removePartial = (disk: Disk, partial: string): Effect.Effect<void, DiskError> =>
-  Effect.flatMap(disk.stat(`${partial}/${markerName}`), (marker) =>
-    Option.isSome(marker) ? FileCopy.removeTree(disk, partial) : Effect.void
-  )
 
 /** The keys of the copied catalog that need files: of frozen artifacts and ready hot databases. */
 const neededKeys = (reader: Reader): Stream.Stream<CatalogKey.StorageKey, StorageError> =>
@@ -344,4 +364,32 @@ const auditCopy = Effect.fnUntraced(function* (directory: string, copy: Layout.L
   )
   if (findingCount > 0) return yield* new BackupUnsound({ directory, findingCount, first })
   return entryCount
+})
+
+/** What a rehearsal of a restore found. */
+export interface RehearsalReport {
+  /** What a store that is started on the copy serves. */
+  readonly served: Option.Option<ServedRange>
+  /** Entries that were read from the copy's files; each also through its history. */
+  readonly entryCount: number
+  readonly findings: ReadonlyArray<StoreAudit.AuditFinding>
+}
+
+/** Rehearses a restore: audits a store that was opened on a backup for reading only, and reads all of it back, samples by their keys. */
+export const rehearse: (
+  store: { readonly history: History; readonly catalog: { readonly layout: Layout.Layout } },
+  options: { readonly keptChunks: number }
+) => Effect.Effect<RehearsalReport, never, BackupServices> = Effect.fn("StoreBackup.rehearse")(function* (
+  { history, catalog },
+  { keptChunks }
+) {
+  const steps = yield* Stream.runFold(
+    StoreAudit.audit({ layout: catalog.layout, history, keptChunks, settled: false }),
+    () => ({ entryCount: 0, findings: [] as StoreAudit.AuditFinding[] }),
+    (sum, step) => {
+      sum.findings.push(...step.findings)
+      return { ...sum, entryCount: sum.entryCount + step.entryCount }
+    }
+  )
+  return { served: yield* history.served, ...steps }
 })

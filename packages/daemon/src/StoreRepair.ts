@@ -52,8 +52,10 @@ export interface RepairReport {
 }
 
 export interface RepairOptions extends Layout.LayoutOptions {
-  /** What the log was made from. Must give the same entries again, as often as asked. */
-  readonly source?: Source
+  /**
+   * What the log was made from, or how to make it given the log's first seq. Must give the same entries again, as often as asked.
+   */
+  readonly source?: Source | ((firstSeq: number) => Effect.Effect<Source>)
   /** Changes nothing, and says what could be mended. Default false. */
   readonly isDryRun?: boolean
   /** Told of each action when it is over. */
@@ -121,12 +123,14 @@ export const repair: (options: RepairOptions) => Effect.Effect<RepairReport, Rep
       }
       const found = yield* StoreAudit.findings({ layout, settled: false })
       const damages = damagesOf(layout, catalog.pins.geometry, found)
+      const source =
+        typeof options.source === "function" ? yield* options.source(catalog.pins.geometry.firstSeq) : options.source
       const state: Repair = {
         catalog,
         disk,
         work: yield* ArtifactWork,
         domain,
-        source: Option.fromUndefinedOr(options.source),
+        source: Option.fromUndefinedOr(source),
         isDryRun,
         bad: new Set(damages.map(({ key }) => CatalogKey.encodeKey(key)))
       }

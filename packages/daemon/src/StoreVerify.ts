@@ -1,7 +1,9 @@
 /**
  * Checking a whole store: every byte that is kept for later, and that nothing else lies there.
  *
- * - each frozen file: all records are stored as they were written, decode and give the content hash, and are those of its chunk;
+ * - each pack of entries: all records are stored as they were written, decode and give the content hash, and are those of its chunk;
+ * - each key run: it is the one that its chunk's pack tells of;
+ * - each key index: all its checksums hold, and it covers what its name says;
  * - each hot chunk: no hole from its first entry to its last;
  * - the directories: disk and catalog name the same files.
  *
@@ -9,7 +11,7 @@
  */
 import { Audit, type Catalog, type CatalogReadError, Geometry, Layout } from "@icecore/catalog"
 import type { Zstd } from "@icecore/codec"
-import type { Disk, DiskError } from "@icecore/packfile"
+import { type Disk, type DiskError, KeyIndex, KeyIndexCorrupt, KeyRun, type KeyRunCorrupt } from "@icecore/packfile"
 import { Effect, Option, Stream } from "effect"
 import * as EntriesPack from "./EntriesPack.ts"
 import * as HotChunk from "./HotChunk.ts"
@@ -21,7 +23,7 @@ import type { StorageError } from "./StorageError.ts"
 export interface Finding {
   /** The file, directory or database. */
   readonly path: string
-  /** What of it: a part of a packfile, `content hash`, `entries`, `database`, `file`, or a key of the catalog. */
+  /** What of it: a part of a packfile, a key run or a key index, `content hash`, `entries`, `database`, `file`, or a key of the catalog. */
   readonly part: string
   /** Where in the file, when that is known. */
   readonly offsetBytes: Option.Option<number>
@@ -33,7 +35,7 @@ export interface Finding {
 
 /** One thing that was checked; sound when nothing was found. */
 export interface Checked {
-  readonly kind: "frozen" | "hot" | "directories"
+  readonly kind: "frozen" | "run" | "index" | "hot" | "directories"
   readonly path: string
   readonly entryCount: number
   readonly findings: ReadonlyArray<Finding>
@@ -45,13 +47,23 @@ export interface VerifyOptions {
   readonly state: LogState.LogState
 }
 
-/** Checks everything: frozen chunks ascending, hot chunks ascending, directories. Reads all there is; memory stays small. */
+/** Checks everything: frozen chunks ascending, key indexes by window, hot chunks ascending, directories. Reads all there is; memory stays small. */
 export const verify = (options: VerifyOptions): Stream.Stream<Checked, CatalogReadError | DiskError, Disk | Zstd> => {
   const { catalog, hotSet } = options
   const frozen = Stream.unwrap(
     Effect.map(catalog.snapshot, (snapshot) =>
-      Stream.mapEffect(snapshot.artifacts({ kind: "entries", state: "frozen" }), ({ key }) =>
-        checkFrozen(catalog, key.chunk)
+      Stream.concat(
+        Stream.flatMap(snapshot.artifacts({ state: "frozen" }), ({ key: { chunk, kind } }) =>
+          kind === "entries"
+            ? Stream.fromEffect(checkFrozen(catalog, chunk))
+            : kind === "keys"
+              ? Stream.fromEffect(checkRun(catalog, chunk))
+              : Stream.empty
+        ),
+        Stream.mapEffect(
+          Stream.filter(snapshot.indexes, ({ state }) => state === "frozen"),
+          ({ key }) => checkIndex(catalog, key)
+        )
       )
     )
   )
@@ -112,6 +124,75 @@ const checkFrozen = (catalog: Catalog.Catalog, chunk: Geometry.ChunkId): Effect.
     })
   )
 }
+
+/** Findings of a key file. That it is gone is told with the directories. */
+const keyFindings = <R>(
+  path: string,
+  entries: Finding["entries"],
+  check: Effect.Effect<void, KeyRunCorrupt | KeyIndexCorrupt | DiskError, R>
+): Effect.Effect<ReadonlyArray<Finding>, never, R> =>
+  Effect.match(check, {
+    onSuccess: () => [],
+    onFailure: (error) => {
+      if (error._tag === "DiskNotFound") return []
+      const isCorrupt = error._tag === "KeyRunCorrupt" || error._tag === "KeyIndexCorrupt"
+      const [part, offsetBytes] = isCorrupt
+        ? ([error.part, Option.some(error.offsetBytes)] as const)
+        : (["file", Option.none<number>()] as const)
+      return [{ path, part, offsetBytes, entries, message: error.message }]
+    }
+  })
+
+/** The run against what the chunk's pack says of it; by itself where the pack cannot be opened, which is told of the pack. */
+const checkRun: (catalog: Catalog.Catalog, chunk: Geometry.ChunkId) => Effect.Effect<Checked, never, Disk | Zstd> =
+  Effect.fnUntraced(function* ({ layout, pins: { geometry } }: Catalog.Catalog, chunk: Geometry.ChunkId) {
+    const path = Layout.keyRunPath(layout, chunk)
+    const firstSeq = Geometry.firstSeqOf(geometry, chunk)
+    const lastSeq = Geometry.lastSeqOf(geometry, chunk)
+    const windowFirstSeq = Geometry.firstSeqOf(
+      geometry,
+      Geometry.firstChunkOf(geometry, Geometry.windowOf(geometry, chunk))
+    )
+    const pack = { path: Layout.entriesPath(layout, chunk), chunk, firstSeq, entryCount: geometry.entriesPerChunk }
+    const expected = yield* EntriesPack.open(pack).pipe(
+      Effect.map(({ run }) => run),
+      Effect.scoped,
+      Effect.orElseSucceed(() => Option.none())
+    )
+    const check = Effect.scoped(
+      Effect.flatMap(KeyRun.open(path, Option.getOrUndefined(expected)), (run) =>
+        Effect.asVoid(run.verify({ minOffset: firstSeq - windowFirstSeq, maxOffset: lastSeq - windowFirstSeq }))
+      )
+    )
+    const findings = yield* keyFindings(path, Option.some({ from: firstSeq, to: lastSeq }), check)
+    return { kind: "run", path, entryCount: 0, findings }
+  })
+
+const checkIndex: (
+  catalog: Catalog.Catalog,
+  key: { readonly window: Geometry.WindowId; readonly lo: Geometry.ChunkId; readonly hi: Geometry.ChunkId }
+) => Effect.Effect<Checked, never, Disk> = Effect.fnUntraced(function* ({ layout, pins: { geometry } }, key) {
+  const path = Layout.keyIndexPath(layout, key)
+  const entries = { from: Geometry.firstSeqOf(geometry, key.lo), to: Geometry.lastSeqOf(geometry, key.hi) }
+  const check = Effect.scoped(
+    Effect.gen(function* () {
+      const { header, verify } = yield* KeyIndex.open(path, { residentLimitBytes: 0 })
+      const { coverage, coverageFirstSeq, coverageLastSeq } = header
+      const isRight =
+        coverage.window === key.window &&
+        coverage.lo === key.lo &&
+        coverage.hi === key.hi &&
+        coverageFirstSeq === entries.from &&
+        coverageLastSeq === entries.to
+      if (!isRight) {
+        const detail = `it covers chunks ${coverage.lo} to ${coverage.hi} of window ${coverage.window}, its name says others`
+        return yield* new KeyIndexCorrupt({ path, part: "header", detail, offsetBytes: 0 })
+      }
+      yield* verify
+    })
+  )
+  return { kind: "index", path, entryCount: 0, findings: yield* keyFindings(path, Option.some(entries), check) }
+})
 
 /** The chunk's entries up to where the log ends now; nothing when it was discarded meanwhile. */
 const checkHot = (

@@ -18,6 +18,9 @@ export {
   type StorageError
 } from "./StorageError.ts"
 export * as Store from "./Store.ts"
+export * as StoreAudit from "./StoreAudit.ts"
+export * as StoreBackup from "./StoreBackup.ts"
+export * as StoreRepair from "./StoreRepair.ts"
 export * as StoreVerify from "./StoreVerify.ts"
 export * as DemoSource from "./source/DemoSource.ts"
 export * as NdjsonSource from "./source/NdjsonSource.ts"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Disk } from "@icecore/packfile"
-import { Effect, Option } from "effect"
+import { Effect, Option, Result } from "effect"
 import * as StoreAudit from "../src/StoreAudit.ts"
 import * as StoreRepair from "../src/StoreRepair.ts"
 import * as Built from "./support/BuiltStore.ts"
@@ -177,8 +177,9 @@ describe("StoreRepair.repair", () => {
     damagedBy(
       Effect.void,
       Effect.gen(function* () {
-        const error = yield* Effect.flip(StoreRepair.repair({ dataDir: "/nowhere" }))
-        assert.strictEqual(error.message, "Cannot open database /nowhere/catalog: there is none")
+        const refused = yield* Effect.result(StoreRepair.repair({ dataDir: "/nowhere" }))
+        const message = Result.isFailure(refused) ? refused.failure.message : "no failure"
+        assert.strictEqual(message, "Cannot open database /nowhere/catalog: there is none")
         const disk = yield* Disk
         assert.isTrue(Option.isNone(yield* Effect.orDie(disk.stat("/nowhere"))))
       })

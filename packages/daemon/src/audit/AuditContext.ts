@@ -20,6 +20,11 @@ export interface SourceSide {
 }
 
 export interface AuditContext {
+  /**
+   * Whether anything was found that explains why the history cannot read: a history that fails then is right to, and its failures
+   * are not told again. A wrong answer always is.
+   */
+  readonly damage: { isKnown: boolean }
   readonly disk: Disk
   readonly zstd: Zstd
   readonly hotEngine: Engine

@@ -236,8 +236,8 @@ const readEntries = Effect.fnUntraced(function* (
       )
     : Option.none()
   let isReadRight = true
-  const wrongRead = (message: string, seq: number): void => {
-    if (isReadRight)
+  const wrongRead = (message: string, seq: number, isFailure: boolean): void => {
+    if (isReadRight && !(isFailure && context.damage.isKnown))
       findings.tell({ invariant: "I1", fault: "wrong-read", path, key, message, entries: { from: seq, to: seq } })
     isReadRight = false
   }
@@ -265,10 +265,11 @@ const readEntries = Effect.fnUntraced(function* (
         const wanted = batch.slice(Math.max(0, from - batchFirst), Math.max(0, to - batchFirst + 1))
         const wantedFirst = Math.max(batchFirst, from)
         const read = yield* Effect.result(served.value.take(wanted.length))
-        if (Result.isFailure(read)) wrongRead(read.failure.message, wantedFirst)
+        if (Result.isFailure(read)) wrongRead(read.failure.message, wantedFirst, true)
         else {
           const at = wanted.findIndex((entry, index) => !isSame(entry, read.success[index]))
-          if (at >= 0) wrongRead(`Entry ${wantedFirst + at} is read as other bytes than are stored`, wantedFirst + at)
+          if (at >= 0)
+            wrongRead(`Entry ${wantedFirst + at} is read as other bytes than are stored`, wantedFirst + at, false)
         }
       }
       if (Option.isSome(history) && isReadRight)
@@ -288,18 +289,18 @@ const askHistory = Effect.fnUntraced(function* (
   history: History,
   seq: number,
   entry: Uint8Array,
-  wrongRead: (message: string, seq: number) => void
+  wrongRead: (message: string, seq: number, isFailure: boolean) => void
 ) {
   const got = yield* Effect.result(history.get(seq))
-  if (Result.isFailure(got)) return wrongRead(got.failure.message, seq)
-  if (!isSame(entry, got.success)) return wrongRead(`Entry ${seq} is read as other bytes than are stored`, seq)
+  if (Result.isFailure(got)) return wrongRead(got.failure.message, seq, true)
+  if (!isSame(entry, got.success)) return wrongRead(`Entry ${seq} is read as other bytes than are stored`, seq, false)
   if (Option.isNone(domain.keys)) return
   const { of, duplicates } = domain.keys.value
   for (const key of Result.getOrElse(of(entry), () => [])) {
     const text = `0x${Hex.encode(key)}`
     const found = yield* Effect.result(history.find(key))
-    if (Result.isFailure(found)) return wrongRead(`Key ${text} of entry ${seq}: ${found.failure.message}`, seq)
-    if (Option.isNone(found.success)) return wrongRead(`Key ${text} of entry ${seq} finds nothing`, seq)
+    if (Result.isFailure(found)) return wrongRead(`Key ${text} of entry ${seq}: ${found.failure.message}`, seq, true)
+    if (Option.isNone(found.success)) return wrongRead(`Key ${text} of entry ${seq} finds nothing`, seq, false)
     const answer = found.success.value
     const isRight =
       answer.seq === seq
@@ -307,7 +308,7 @@ const askHistory = Effect.fnUntraced(function* (
         : duplicates !== "error" &&
           (duplicates === "first" ? answer.seq < seq : answer.seq > seq) &&
           Result.getOrElse(of(answer.bytes), () => []).some((other) => isSame(key, other))
-    if (!isRight) return wrongRead(`Key ${text} of entry ${seq} finds entry ${answer.seq}`, seq)
+    if (!isRight) return wrongRead(`Key ${text} of entry ${seq} finds entry ${answer.seq}`, seq, false)
   }
 })
 

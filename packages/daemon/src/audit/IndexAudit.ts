@@ -26,15 +26,21 @@ const residentLimitBytes = 64 * 1024 * 1024
 export const open: (
   path: string,
   row: Names.IndexRow,
-  seqs: { readonly first: number; readonly last: number }
+  seqs: { readonly first: number; readonly last: number },
+  duplicates: Option.Option<DuplicatePolicy>
 ) => Effect.Effect<IndexUnderAudit, ImageWrong | KeyIndexCorrupt | DiskError, Disk | Scope.Scope> = Effect.fnUntraced(
-  function* (path, row, seqs) {
+  function* (path, row, seqs, duplicates) {
     const index = yield* KeyIndex.open(path, { residentLimitBytes })
     const { coverage, coverageFirstSeq, coverageLastSeq } = index.header
     if (coverage.window !== row.window || coverage.lo !== row.lo || coverage.hi !== row.hi)
       return yield* wrong(path, `it covers chunks ${coverage.lo} to ${coverage.hi} of window ${coverage.window}`)
     if (coverageFirstSeq !== seqs.first || coverageLastSeq !== seqs.last)
       return yield* wrong(path, `it covers entries ${coverageFirstSeq} to ${coverageLastSeq}`)
+    if (!Option.contains(duplicates, index.header.duplicates))
+      return yield* wrong(
+        path,
+        `it was built for duplicates "${index.header.duplicates}", which the domain does not say`
+      )
     return { row, index, answeredCount: 0, askedChunks: 0 }
   }
 )

@@ -2,7 +2,7 @@
  * From a configuration to running parts: the one place where ports meet their live layers.
  */
 import { HotEngine } from "@icecore/catalog"
-import { ZstdLive } from "@icecore/codec"
+import { type Zstd, ZstdLive } from "@icecore/codec"
 import type { Engine } from "@icecore/engine"
 import type { Disk } from "@icecore/packfile"
 import { LiveDisk } from "@icecore/packfile/live"
@@ -53,13 +53,23 @@ const workerCount = ({ workers }: Config): number => {
   return Option.getOrElse(workers.count, () => Math.max(1, Math.min(2, (processorCount ?? 2) - 1)))
 }
 
-/** The store that the configuration describes, with its domain and its disk. */
+/** Engines, zstd and the domain that the configuration names: what a store is opened, audited and repaired with. */
+export const portsLayer = (config: Config): Layer.Layer<Engine | HotEngine.HotEngine | Zstd | Domain | Disk> => {
+  const hotEngine = HotEngine.layer.pipe(Layer.provide(engineLayer(config.engine.hot)))
+  return Layer.mergeAll(engineLayer(config.engine.catalog), hotEngine, ZstdLive.layer, domainLayer(config)).pipe(
+    Layer.provideMerge(LiveDisk.layer)
+  )
+}
+
+/** The store that the configuration describes, with what it is opened with. */
 export const storeLayer = (
   config: Config,
   mode: "readWrite" | "readOnly"
-): Layer.Layer<Store.Store | History | Domain | Disk, Store.StoreOpenError, Stdio.Stdio> => {
-  const hotEngine = HotEngine.layer.pipe(Layer.provide(engineLayer(config.engine.hot)))
-  const ports = Layer.mergeAll(engineLayer(config.engine.catalog), hotEngine, ZstdLive.layer, domainLayer(config))
+): Layer.Layer<
+  Store.Store | History | Engine | HotEngine.HotEngine | Zstd | Domain | Disk,
+  Store.StoreOpenError,
+  Stdio.Stdio
+> => {
   const work = WorkerPool.layer({ workers: mode === "readOnly" ? 0 : workerCount(config) })
   const store = Layer.unwrap(
     Effect.map(Effect.context<Disk | Stdio.Stdio>(), (context) =>
@@ -73,7 +83,7 @@ export const storeLayer = (
       })
     )
   )
-  return store.pipe(Layer.provide(work), Layer.provideMerge(ports), Layer.provideMerge(LiveDisk.layer))
+  return store.pipe(Layer.provide(work), Layer.provideMerge(portsLayer(config)))
 }
 
 /** The source that the configuration names; bounded when `follow` is false. */

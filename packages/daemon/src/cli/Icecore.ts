@@ -3,10 +3,14 @@
  */
 import { Command } from "effect/cli"
 import type { CliCommand } from "./CliServices.ts"
+import { auditCommand } from "./commands/AuditCommand.ts"
+import { backupCommand } from "./commands/BackupCommand.ts"
 import { configCommand } from "./commands/ConfigCommand.ts"
 import { getCommand } from "./commands/GetCommand.ts"
 import { ingestCommand } from "./commands/IngestCommand.ts"
 import { inspectCommand } from "./commands/InspectCommand.ts"
+import { pruneCommand } from "./commands/PruneCommand.ts"
+import { repairCommand } from "./commands/RepairCommand.ts"
 import { runCommand } from "./commands/RunCommand.ts"
 import { statusCommand } from "./commands/StatusCommand.ts"
 import { verifyCommand } from "./commands/VerifyCommand.ts"
@@ -20,6 +24,10 @@ export const icecore: CliCommand<"icecore"> = Command.make("icecore").pipe(
     statusCommand,
     inspectCommand,
     verifyCommand,
+    auditCommand,
+    repairCommand,
+    backupCommand,
+    pruneCommand,
     configCommand
   ])
 )

@@ -17,6 +17,10 @@ import * as RecordChecksums from "../internal/RecordChecksums.ts"
 /** First four bytes of a zstd frame (RFC 8878, section 3.1.1), little-endian. */
 const zstdMagic = 0xfd2f_b528
 
+/** What a file of ours is, by its name. */
+export const kindOf = (path: string): "key run" | "key index" | "packfile" =>
+  path.endsWith(".bin") ? "key run" : path.endsWith(".idx") ? "key index" : "packfile"
+
 export interface OpenedPack {
   /** A pack of entries is also held against the checksums of its records, so it is good for one pass over all items in order. */
   readonly reader: PackReader.PackReader

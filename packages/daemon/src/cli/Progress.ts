@@ -7,10 +7,10 @@ import * as Output from "./Output.ts"
 
 /** How far the work is. */
 export interface ProgressSample {
-  /** Entries ingested by this run. */
+  /** Entries that this run has done with. */
   readonly entries: number
-  /** Chunks frozen by this run. */
-  readonly frozenChunks: number
+  /** Chunks frozen by this run; left out by work that freezes none. */
+  readonly frozenChunks?: number
   /** How much of the input was read, in its own unit; `total` is none when the end is unknown. */
   readonly done: number
   readonly total: Option.Option<number>
@@ -36,7 +36,7 @@ export const render = (sample: ProgressSample, elapsedSeconds: number, style: "t
     ...Option.toArray(Option.map(share, (value) => (style === "terminal" ? bar(value) : percent(value)))),
     `${Output.formatCount(sample.entries)} entries`,
     `${Output.formatCount(rate)}/s`,
-    `${Output.formatCount(sample.frozenChunks)} chunks frozen`,
+    ...(sample.frozenChunks === undefined ? [] : [`${Output.formatCount(sample.frozenChunks)} chunks frozen`]),
     ...Option.toArray(Option.map(left, (seconds) => `${Output.formatSeconds(seconds)} left`)),
     ...Option.toArray(sample.problem)
   ]

@@ -5,6 +5,7 @@
 import { createHash, timingSafeEqual } from "node:crypto"
 import { Cause, Effect, Option, Semaphore } from "effect"
 import { HttpServerError, HttpServerRequest, HttpServerResponse } from "effect/http"
+import * as BackupRoute from "./BackupRoute.ts"
 import * as Problem from "./Problem.ts"
 import { openPaths, paths } from "./Routes.ts"
 import { type ServeOptions, storeHeader } from "./ServeOptions.ts"
@@ -90,6 +91,8 @@ const answerFailure = (
 }
 
 const noRoute = (request: HttpServerRequest.HttpServerRequest): Problem.Problem => {
+  if (pathOf(request) === BackupRoute.path && request.method !== "POST")
+    return { status: 405, error: "method_not_allowed", message: "This resource takes POST", headers: { allow: "POST" } }
   const isKnown = paths.some((path) => path.test(pathOf(request)))
   return isKnown && request.method !== "GET" && request.method !== "HEAD"
     ? {

@@ -11,6 +11,7 @@ import type { HistoryReadError, ServedRange } from "../History.ts"
 export type ProblemCode =
   | "bad_request"
   | "unauthorized"
+  | "forbidden"
   | "not_found"
   | "method_not_allowed"
   | "not_acceptable"

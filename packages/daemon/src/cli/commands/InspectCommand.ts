@@ -9,20 +9,48 @@ import { Argument, Command } from "effect/cli"
 import { Hex } from "effect/encoding"
 import type { CliCommand } from "../CliServices.ts"
 import { jsonFlag } from "../CommonFlags.ts"
+import * as KeyFileReport from "../KeyFileReport.ts"
 import * as Output from "../Output.ts"
 import * as PackFile from "../PackFile.ts"
 
 export const inspectCommand: CliCommand<"inspect"> = Command.make(
   "inspect",
   {
-    file: Argument.String("file").pipe(Argument.withDescription("A packfile")),
+    file: Argument.String("file").pipe(Argument.withDescription("A packfile, a key run (.bin) or a key index (.idx)")),
     json: jsonFlag
   },
   Effect.fnUntraced(function* ({ file, json }) {
-    const report = yield* inspect(file).pipe(Effect.scoped, Effect.provide(Layer.merge(ZstdLive.layer, LiveDisk.layer)))
-    yield* json ? Output.writeJson(report) : Output.write(render(report))
+    const inspected = Effect.gen(function* () {
+      switch (PackFile.kindOf(file)) {
+        case "key run": {
+          const report = yield* KeyFileReport.ofRun(file)
+          return { report, text: KeyFileReport.renderRun(report) }
+        }
+        case "key index": {
+          const report = yield* KeyFileReport.ofIndex(file)
+          return { report, text: KeyFileReport.renderIndex(report) }
+        }
+        case "packfile": {
+          const report = yield* inspect(file)
+          return { report, text: render(report) }
+        }
+      }
+    })
+    const { report, text } = yield* inspected.pipe(
+      Effect.scoped,
+      Effect.provide(Layer.merge(ZstdLive.layer, LiveDisk.layer))
+    )
+    yield* json ? Output.writeJson(report) : Output.write(text)
   })
-).pipe(Command.withDescription("Print the header, counts, ratio and record sizes of a packfile"))
+).pipe(
+  Command.withDescription(
+    "Print what a packfile, a key run or a key index says of itself, and how its contents are spread"
+  ),
+  Command.withExamples([
+    { command: "icecore inspect data/entries/00000/00000000.pack", description: "Records, ratio and their sizes" },
+    { command: "icecore inspect data/keys/index/00000000/00000000-00000999.idx", description: "Coverage, bytes a key" }
+  ])
+)
 
 /** Records whose stored size is below `belowBytes`, and not below half of it. */
 interface SizeClass {

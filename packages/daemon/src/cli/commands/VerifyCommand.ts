@@ -2,7 +2,7 @@
  * `icecore verify`: reads everything again and compares it with its checksums, its hashes and the catalog.
  */
 import { type Zstd, ZstdLive } from "@icecore/codec"
-import { Disk } from "@icecore/packfile"
+import { Disk, KeyIndex, KeyRun } from "@icecore/packfile"
 import { LiveDisk } from "@icecore/packfile/live"
 import { Data, Effect, Layer, Option, type Stdio, Stream } from "effect"
 import { Argument, Command } from "effect/cli"
@@ -30,7 +30,9 @@ export const verifyCommand: CliCommand<"verify"> = Command.make(
   {
     ...configFlags,
     paths: Argument.String("path").pipe(
-      Argument.withDescription("A packfile, or the directory of a store; without any: the store of the configuration"),
+      Argument.withDescription(
+        "A packfile, key run or key index, or the directory of a store; without any: the store of the configuration"
+      ),
       Argument.variadic()
     ),
     json: jsonFlag
@@ -66,7 +68,8 @@ export const verifyCommand: CliCommand<"verify"> = Command.make(
   ),
   Command.withExamples([
     { command: "icecore verify", description: "Verify the store; the daemon must not be running" },
-    { command: "icecore verify data/entries/*/*.pack", description: "Verify packfiles, also of a running daemon" }
+    { command: "icecore verify data/entries/*/*.pack", description: "Verify packfiles, also of a running daemon" },
+    { command: "icecore verify data/keys/index/*/*.idx", description: "Verify key indexes" }
   ])
 )
 
@@ -99,7 +102,7 @@ const verifyPath = (config: Config, path: string) =>
     > {
       const disk = yield* Disk
       const isFile = Option.exists(yield* disk.stat(path), ({ kind }) => kind === "file")
-      return isFile ? Stream.fromEffect(verifyPack(path)) : verifyStore(config, path)
+      return isFile ? Stream.fromEffect(verifyFile(path)) : verifyStore(config, path)
     })
   ).pipe(Stream.provide(Layer.merge(ZstdLive.layer, LiveDisk.layer)))
 
@@ -108,23 +111,39 @@ const verifyStore = (config: Config, dataDir: string) => {
   return Stream.unwrap(Effect.map(Store, (store) => store.verify)).pipe(Stream.provide(storeLayer(named, "readOnly")))
 }
 
-const verifyPack = (path: string) => {
+const verifyFile = (path: string) => {
   const found = (part: string, message: string, offsetBytes: Option.Option<number> = Option.none()): Checked => ({
     kind: "frozen",
     path,
     entryCount: 0,
     findings: [{ path, part, offsetBytes, entries: Option.none(), message }]
   })
-  return Effect.gen(function* () {
-    const { reader } = yield* PackFile.open(path)
-    yield* reader.verify()
-    const sound: Checked = { kind: "frozen", path, entryCount: reader.itemCount, findings: [] }
-    return sound
-  }).pipe(
+  return verifyContents(path).pipe(
     Effect.scoped,
     Effect.catchTags({
       PackCorrupt: (error) => Effect.succeed(found(error.part, error.message, Option.some(error.offsetBytes))),
-      PackContentHashMismatch: (error) => Effect.succeed(found("content hash", error.message))
+      PackContentHashMismatch: (error) => Effect.succeed(found("content hash", error.message)),
+      KeyRunCorrupt: (error) => Effect.succeed(found(error.part, error.message, Option.some(error.offsetBytes))),
+      KeyIndexCorrupt: (error) => Effect.succeed(found(error.part, error.message, Option.some(error.offsetBytes)))
     })
   )
 }
+
+/** A run by itself has no checksum: its count, its size and its order are checked. In its store it is held against its pack. */
+const verifyContents = Effect.fnUntraced(function* (path: string) {
+  switch (PackFile.kindOf(path)) {
+    case "key run": {
+      yield* (yield* KeyRun.open(path)).verify()
+      return { kind: "run", path, entryCount: 0, findings: [] } satisfies Checked
+    }
+    case "key index": {
+      yield* (yield* KeyIndex.open(path, { residentLimitBytes: 0 })).verify
+      return { kind: "index", path, entryCount: 0, findings: [] } satisfies Checked
+    }
+    case "packfile": {
+      const { reader } = yield* PackFile.open(path)
+      yield* reader.verify()
+      return { kind: "frozen", path, entryCount: reader.itemCount, findings: [] } satisfies Checked
+    }
+  }
+})
