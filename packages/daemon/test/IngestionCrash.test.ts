@@ -19,6 +19,8 @@ describe("Store.ingest", () => {
           const source = DemoSource.make({ count })
           return {
             ...source,
+            // What can be read only once goes through hot databases.
+            isRepeatable: false,
             entries: (options) => {
               asked.push(options)
               return source.entries(options)

@@ -107,7 +107,9 @@ describe("Store", () => {
         Effect.gen(function* () {
           const path = "/store/hot/00000001"
           machine.medium.inject({ point: "commit", code: "ENOSPC", afterCount: 2, failureCount: 20, path })
-          const ingesting = yield* Effect.forkChild(ingest(DemoSource.make({ count: 30 })))
+          // What can be read only once goes through hot databases.
+          const source = { ...DemoSource.make({ count: 30 }), isRepeatable: false }
+          const ingesting = yield* Effect.forkChild(ingest(source))
           const status = yield* Effect.repeat(history.status, {
             until: ({ ingestion }) => ingestion.state === "waiting"
           })
