@@ -14,7 +14,7 @@
  * header                                          table entry
  *  0  8  magic `IceKeyIx`                          0  16  smallest prefix of the block
  *  8  4  version, 1                               16   4  CRC32C of the block
- * 12  4  keysPerBlock, 1 to 32,768                20   1  kind: 0 hashed, 1 plain
+ * 12  4  keysPerBlock, 1 to 16,384                20   1  kind: 0 hashed, 1 plain
  * 16  8  keyCount                                 21   1  seed, 0 when plain
  * 24  8  window                                   22   2  zero
  * 32  8  lo, the first chunk
@@ -131,8 +131,8 @@ export const tableEntrySizeBytes: number = tableAt.reserved + 2
 export const footerSizeBytes: number = footerAt.magic + 4
 /** Bytes of a fingerprint. */
 export const fingerprintSizeBytes = 1
-/** Most keys of a block, so that a slot fits 16 bits. */
-export const maxKeysPerBlock = 32_768
+/** Most keys of a block: slots are found by 16 bits, which more could not be shared out to evenly. */
+export const maxKeysPerBlock = 16_384
 /** Kinds of blocks. */
 export const kinds = { hashed: 0, plain: 1 } as const
 

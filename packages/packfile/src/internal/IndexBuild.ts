@@ -49,9 +49,9 @@ const bytesPerSync: number = 8 * 1024 * 1024
 const blocksPerTurn = 4
 
 export const defaultSettings: BuildSettings = {
-  pagesSizeBytes: 24 * 1024 * 1024,
+  pagesSizeBytes: 16 * 1024 * 1024,
   openFiles: 512,
-  batchRows: 65_536,
+  batchRows: 32_768,
   seedCount: 256,
   keysPerBlock: (rowCount) => {
     let keys = usualKeysPerBlock
@@ -121,11 +121,10 @@ const writeBlocks: (
 ) {
   const { block, order, output, settings } = building
   const batch = RowBatch.make(Math.max(settings.batchRows, input.pages.views.length))
-  const bound = new Uint32Array(RunMerge.boundWords)
   const feed = KeyFeed.make(batch, block, { keysPerBlock, duplicates: order.duplicates })
   while (true) {
     yield* input.refill
-    const faulty = RunMerge.fill(input.pages, batch, bound)
+    const faulty = RunMerge.fill(input.pages, batch)
     if (faulty >= 0) return yield* input.faultOf(faulty)
     if (batch.rowCount === 0) break
     RowBatch.sort(batch)
@@ -197,7 +196,7 @@ const duplicateKey = (
   secondOffset: number
 ): KeyIndexDuplicateKey => {
   const key = keyCount - 1
-  const hex = Array.from(words.subarray(4 * key, 4 * key + 4), (word) => word.toString(16).padStart(8, "0"))
+  const hex = Array.from(words.subarray(4 * key, 4 * key + 4), (word) => (word >>> 0).toString(16).padStart(8, "0"))
   return new KeyIndexDuplicateKey({
     path,
     key: hex.join(""),

@@ -6,15 +6,15 @@ import * as KeyHash from "./KeyHash.ts"
 
 /** Keys of a block under construction, ascending. */
 export interface KeyBlock {
-  /** Four big-endian words a key. */
-  readonly words: Uint32Array
+  /** Four big-endian words a key, signed: compiled code keeps those in integer registers. */
+  readonly words: Int32Array
   /** Offsets from the window's first seq. */
   readonly offsets: Uint32Array
   keyCount: number
 }
 
 export const makeKeyBlock = (keysPerBlock: number): KeyBlock => ({
-  words: new Uint32Array(4 * keysPerBlock),
+  words: new Int32Array(4 * keysPerBlock),
   offsets: new Uint32Array(keysPerBlock),
   keyCount: 0
 })
@@ -93,7 +93,7 @@ const encodePlain = (
 ): void => {
   const view = new DataView(target.buffer, target.byteOffset)
   const payloadsAt = keyCount * prefixSizeBytes
-  for (let word = 0; word < 4 * keyCount; word++) view.setUint32(4 * word, words[word]!)
+  for (let word = 0; word < 4 * keyCount; word++) view.setInt32(4 * word, words[word]!)
   for (let key = 0; key < keyCount; key++) {
     putPayload(target, payloadsAt + key * payloadSizeBytes, offsets[key]! - baseOffset, payloadSizeBytes)
   }

@@ -76,7 +76,7 @@ export const make = (keysPerBlock: number): BlockSolver => {
  * Solves the block of the first `keyCount` prefixes in `words`, four big-endian words each. False when this seed does not do: then what
  * the solver holds means nothing.
  */
-export const solve = (solver: BlockSolver, words: Uint32Array, keyCount: number, seed: number): boolean => {
+export const solve = (solver: BlockSolver, words: Int32Array, keyCount: number, seed: number): boolean => {
   solver.bucketCount = bucketCountOf(keyCount)
   solver.slotCount = slotCountOf(keyCount)
   solver.evictionsLeft = Math.max(minEvictions, evictionsPerBucket * solver.bucketCount)
@@ -90,7 +90,7 @@ export const solve = (solver: BlockSolver, words: Uint32Array, keyCount: number,
 }
 
 /** Hashes the keys, gathers them by bucket, and orders the buckets by size, largest first. */
-const fillBuckets = (solver: BlockSolver, words: Uint32Array, keyCount: number, seed: number): boolean => {
+const fillBuckets = (solver: BlockSolver, words: Int32Array, keyCount: number, seed: number): boolean => {
   const { bucketCount, bucketStarts, buckets, cursors, hash, hashedFirsts, hashedSeconds } = solver
   bucketStarts.fill(0, 0, bucketCount + 1)
   for (let key = 0, at = 0; key < keyCount; key++, at += 4) {
@@ -158,19 +158,30 @@ const place = (solver: BlockSolver, first: number): boolean => {
 /** The first pilot that hits free slots only, which are then taken; −1 when there is none. */
 const freePilot = (solver: BlockSolver, bucket: number, start: number, end: number): number => {
   const { owners, seconds, slotCount, slots } = solver
-  for (let pilot = 0; pilot < KeyHash.pilotCount; pilot++) {
-    const mask = KeyHash.pilotMasks[pilot]!
-    let at = start
-    for (; at < end; at++) {
+  const { pilotCount, pilotMasks } = KeyHash
+  search: for (let pilot = 0; pilot < pilotCount; pilot++) {
+    const mask = pilotMasks[pilot]!
+    for (let at = start; at < end; at++) {
       const slot = KeyHash.slotOf(seconds[at]!, mask, slotCount)
-      if (owners[slot]! >= 0) break
-      owners[slot] = bucket
+      if (owners[slot]! >= 0) continue search
       slots[at - start] = slot
     }
-    if (at === end) return pilot
-    while (--at >= start) owners[slots[at - start]!] = free
+    if (takeFree(solver, bucket, end - start)) return pilot
   }
   return -1
+}
+
+/** Takes the first `count` slots, which were free; not when two of them are the same. */
+const takeFree = ({ owners, slots }: BlockSolver, bucket: number, count: number): boolean => {
+  for (let at = 0; at < count; at++) {
+    const slot = slots[at]!
+    if (owners[slot]! >= 0) {
+      while (--at >= 0) owners[slots[at]!] = free
+      return false
+    }
+    owners[slot] = bucket
+  }
+  return true
 }
 
 /** The pilot whose slots belong to the smallest buckets, from a pilot on that differs from try to try; −1: keys of the bucket always meet. */

@@ -25,14 +25,14 @@ export const encodeEntry = (
   view: DataView,
   block: number,
   entry: {
-    readonly words: Uint32Array
+    readonly words: Int32Array
     readonly checksum: number
     readonly kind: number
     readonly seed: number
   }
 ): void => {
   const at = block * Format.tableEntrySizeBytes
-  for (let word = 0; word < 4; word++) view.setUint32(at + Format.tableAt.prefix + 4 * word, entry.words[word]!)
+  for (let word = 0; word < 4; word++) view.setInt32(at + Format.tableAt.prefix + 4 * word, entry.words[word]!)
   view.setUint32(at + Format.tableAt.checksum, entry.checksum, true)
   view.setUint8(at + Format.tableAt.kind, entry.kind)
   view.setUint8(at + Format.tableAt.seed, entry.seed)

@@ -2,6 +2,7 @@
 import type { DuplicatePolicy } from "../format/KeyIndexFormat.ts"
 import type { KeyBlock } from "./BlockCodec.ts"
 import type { RowBatch } from "./RowBatch.ts"
+import * as RunRows from "./RunRows.ts"
 
 /** The feed wants another batch, has filled the block, or has met a key of two entries that must not be. */
 export type FeedState = "hungry" | "full" | "duplicate"
@@ -29,39 +30,43 @@ export const make = (
 /** Moves rows from `at` on. A full block is emptied by the caller; its last key is not known to be done before the next one is seen. */
 export const move = (feed: KeyFeed): FeedState => {
   const { batch, block, keysPerBlock } = feed
-  const { order, rowCount, word0, word1, word2, word3 } = batch
+  const { order, rowCount, view } = batch
   const { offsets, words } = block
   let { keyCount } = block
-  for (let { at } = feed; at < rowCount; at++) {
+  let { at } = feed
+  let state: FeedState = "hungry"
+  for (; at < rowCount; at++) {
     const row = order[at]!
-    const last = 4 * keyCount - 4
+    const word0 = view.getInt32(row)
+    const word1 = view.getInt32(row + 4)
+    const word2 = view.getInt32(row + 8)
+    const word3 = view.getInt32(row + 12)
+    const offset = RunRows.offsetOf(view, row)
+    const end = 4 * keyCount
     if (
       keyCount > 0 &&
-      words[last + 3] === word3[row] &&
-      words[last + 2] === word2[row] &&
-      words[last + 1] === word1[row] &&
-      words[last] === word0[row]
+      words[end - 1] === word3 &&
+      words[end - 2] === word2 &&
+      words[end - 3] === word1 &&
+      words[end - 4] === word0
     ) {
-      if (!settleDuplicate(feed, batch.offsets[row]!, keyCount - 1)) {
-        block.keyCount = keyCount
-        return "duplicate"
-      }
-      continue
+      if (settleDuplicate(feed, offset, keyCount - 1)) continue
+      state = "duplicate"
+      break
     }
     if (keyCount === keysPerBlock) {
-      block.keyCount = keyCount
-      feed.at = at
-      return "full"
+      state = "full"
+      break
     }
-    words[last + 4] = word0[row]!
-    words[last + 5] = word1[row]!
-    words[last + 6] = word2[row]!
-    words[last + 7] = word3[row]!
-    offsets[keyCount++] = batch.offsets[row]!
+    words[end] = word0
+    words[end + 1] = word1
+    words[end + 2] = word2
+    words[end + 3] = word3
+    offsets[keyCount++] = offset
   }
   block.keyCount = keyCount
-  feed.at = rowCount
-  return "hungry"
+  feed.at = at
+  return state
 }
 
 /** A later row with the key of `key`. The same entry may hold a key twice. */

@@ -46,9 +46,8 @@ export const hashInto = (
   target[1] = second ^ (second >>> 16)
 }
 
-/** floor(value · count / 2^32) for an unsigned `value` and a count below 2^16. */
-const scale = (value: number, count: number): number =>
-  ((Math.imul(value >>> 16, count) >>> 0) + (Math.imul(value & 0xffff, count) >>> 16)) >>> 16
+/** The upper 16 bits of `value`, scaled to 0 to `count` − 1; a count is below 2^15. */
+const scale = (value: number, count: number): number => Math.imul(value >>> 16, count) >>> 16
 
 /**
  * The bucket of a key. With u = first / 2^32 it lies at (7u² + u) / 8 of all buckets, so that the first ones are large and placed while

@@ -27,20 +27,31 @@ export const lowerBound = (view: DataView, count: number, key: DataView): number
   return low
 }
 
+/** The big-endian word at a byte as a signed number of the same order: compiled code compares those as integers. */
+export const orderedWord = (view: DataView, at: number): number => view.getInt32(at) ^ 0x8000_0000
+
 /** The offset of the row at byte `at`. */
 export const offsetOf = (view: DataView, at: number): number => view.getUint32(at + offsetAt, true)
+
+/** Order of two rows, by prefix and then by offset: below 0, 0 or above 0. */
+export const compareRows = (left: DataView, leftAt: number, right: DataView, rightAt: number): number =>
+  left.getUint32(leftAt) - right.getUint32(rightAt) ||
+  left.getUint32(leftAt + 4) - right.getUint32(rightAt + 4) ||
+  left.getUint32(leftAt + 8) - right.getUint32(rightAt + 8) ||
+  left.getUint32(leftAt + 12) - right.getUint32(rightAt + 12) ||
+  offsetOf(left, leftAt) - offsetOf(right, rightAt)
+
+/** Copies a row. */
+export const copyRow = (source: DataView, sourceAt: number, target: DataView, targetAt: number): void => {
+  for (let byte = 0; byte < rowSizeBytes; byte += 4) {
+    target.setUint32(targetAt + byte, source.getUint32(sourceAt + byte))
+  }
+}
 
 /** Byte of the first row between `start` and `end` that comes before the one in front of it; −1 when they ascend. There is a row before `start`. */
 export const firstDisorder = (view: DataView, start: number, end: number): number => {
   for (let at = start; at < end; at += rowSizeBytes) {
-    const before = at - rowSizeBytes
-    const order =
-      view.getUint32(before) - view.getUint32(at) ||
-      view.getUint32(before + 4) - view.getUint32(at + 4) ||
-      view.getUint32(before + 8) - view.getUint32(at + 8) ||
-      view.getUint32(before + 12) - view.getUint32(at + 12) ||
-      offsetOf(view, before) - offsetOf(view, at)
-    if (order > 0) return at
+    if (compareRows(view, at - rowSizeBytes, view, at) > 0) return at
   }
   return -1
 }

@@ -2,6 +2,7 @@
 import * as Format from "../format/KeyRunFormat.ts"
 import * as RowBatch from "./RowBatch.ts"
 import * as RunMerge from "./RunMerge.ts"
+import * as RunRows from "./RunRows.ts"
 
 /** Rows that are sorted as they come, and then merged. */
 const batchRows = 65_536
@@ -9,8 +10,8 @@ const smallBatchRows = 1024
 
 /** Takes 20 bytes for each row that was added, and 2 MiB. */
 export interface RunSorter {
-  /** Sorted rows, as a run has them. */
-  readonly pieces: Array<DataView>
+  /** Sorted rows, as the pages of a merge have them. */
+  readonly pieces: Array<Uint8Array>
   batch: RowBatch.RowBatch
   rowCount: number
 }
@@ -27,11 +28,12 @@ export const add = (sorter: RunSorter, key: Uint8Array, offset: number): void =>
 const setAside = (sorter: RunSorter): void => {
   const { batch } = sorter
   RowBatch.sort(batch)
-  const view = new DataView(new ArrayBuffer(batch.rowCount * Format.rowSizeBytes))
-  for (let at = 0; at < batch.rowCount; at++) {
-    RowBatch.writeRow(batch, batch.order[at]!, view, at * Format.rowSizeBytes)
+  const piece = new Uint8Array((batch.rowCount + 1) * Format.rowSizeBytes)
+  const view = new DataView(piece.buffer)
+  for (let row = 0; row < batch.rowCount; row++) {
+    RunRows.copyRow(batch.view, batch.order[row]!, view, (row + 1) * Format.rowSizeBytes)
   }
-  sorter.pieces.push(view)
+  sorter.pieces.push(piece)
   if (batch.capacity < batchRows) sorter.batch = RowBatch.make(batchRows)
   sorter.batch.rowCount = 0
 }
@@ -40,7 +42,6 @@ const setAside = (sorter: RunSorter): void => {
 export interface RunAssembly {
   readonly pages: RunMerge.RunPages
   readonly batch: RowBatch.RowBatch
-  readonly bound: Uint32Array
   readonly bytes: Uint8Array
   readonly view: DataView
   /** Rows written so far, without those that are just like the one before. */
@@ -51,14 +52,13 @@ export interface RunAssembly {
 export const assemble = (sorter: RunSorter): RunAssembly => {
   if (sorter.batch.rowCount > 0) setAside(sorter)
   const pages = RunMerge.makePages(sorter.pieces)
-  for (const [run, view] of sorter.pieces.entries()) pages.end[run] = view.byteLength
+  for (const [run, piece] of sorter.pieces.entries()) pages.end[run] = piece.length
   pages.isLast.fill(1)
   const bytes = new Uint8Array(Format.sizeOf(sorter.rowCount))
   const capacity = Math.max(sorter.batch.capacity, sorter.pieces.length)
   return {
     pages,
     batch: capacity === sorter.batch.capacity ? sorter.batch : RowBatch.make(capacity),
-    bound: new Uint32Array(RunMerge.boundWords),
     bytes,
     view: new DataView(bytes.buffer),
     rowCount: 0
@@ -67,30 +67,20 @@ export const assemble = (sorter: RunSorter): RunAssembly => {
 
 /** Merges up to 65,536 rows more; false when there are none left. */
 export const step = (assembly: RunAssembly): boolean => {
-  const { batch, bound, pages, view } = assembly
-  RunMerge.fill(pages, batch, bound)
+  const { batch, pages, view } = assembly
+  RunMerge.fill(pages, batch)
   if (batch.rowCount === 0) return false
   RowBatch.sort(batch)
-  const { order } = batch
-  for (let at = 0; at < batch.rowCount; at++) {
-    const row = order[at]!
-    if (at > 0 ? RowBatch.compareRows(batch, order[at - 1]!, row) === 0 : isLastWritten(assembly, row)) continue
-    RowBatch.writeRow(batch, row, view, Format.offsetOfRow(assembly.rowCount++))
+  let { rowCount } = assembly
+  for (let row = 0; row < batch.rowCount; row++) {
+    const at = batch.order[row]!
+    const target = Format.offsetOfRow(rowCount)
+    if (rowCount > 0 && RunRows.compareRows(view, target - Format.rowSizeBytes, batch.view, at) === 0) continue
+    RunRows.copyRow(batch.view, at, view, target)
+    rowCount++
   }
+  assembly.rowCount = rowCount
   return true
-}
-
-/** Whether the row is the one that the batch before ended with. */
-const isLastWritten = ({ batch, rowCount, view }: RunAssembly, row: number): boolean => {
-  if (rowCount === 0) return false
-  const at = Format.offsetOfRow(rowCount - 1)
-  return (
-    view.getUint32(at) === batch.word0[row] &&
-    view.getUint32(at + 4) === batch.word1[row] &&
-    view.getUint32(at + 8) === batch.word2[row] &&
-    view.getUint32(at + 12) === batch.word3[row] &&
-    view.getUint32(at + Format.offsetAt, true) === batch.offsets[row]
-  )
 }
 
 /** The bytes of the run, once {@link step} has returned false. */
