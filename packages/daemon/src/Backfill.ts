@@ -16,9 +16,10 @@
  * a source that fails) the backfill ends before it, and ordinary ingestion goes on at its first entry and meets exactly what is
  * wrong. What the source has beyond its last whole chunk is left to ingestion, too.
  *
- * {@link Backfill.fill} does the same for history before the beginning of the store, which a wider retention asks for: the chunks are
- * frozen, their key indexes built, and only then does the history begin with them. Keys that two of them share are found where
- * they meet in one window.
+ * {@link Backfill.fill} does the same for history before the beginning of the store, which a wider retention asks for: only when all
+ * of it is frozen does the history begin with it. Its keys are looked up in the history that is served, which they precede; a
+ * key that two chunks of it share is found by the index build where both lie in one window ({@link
+ * import("./BuildKeyIndex.ts")}).
  *
  * Memory: `bufferBytes` of entries, however large chunks are, beside what the jobs take. A job that must read its chunk again
  * (another attempt, records that must be smaller) asks the source for it from the position before the chunk.
@@ -66,8 +67,6 @@ export interface BackfillOptions {
   readonly bufferBytes: number
   /** Wakes the lifecycle. */
   readonly notify: Effect.Effect<void>
-  /** A whole lifecycle run, to its end. */
-  readonly settled: Effect.Effect<unknown, StorageError>
 }
 
 /** Why a job gave its chunk up. */
@@ -395,7 +394,7 @@ export const make = (options: BackfillOptions): Backfill => {
     upkeep.rollFrom = Geometry.WindowId(Math.min(upkeep.rollFrom, Geometry.windowOf(geometry, first)))
     LogState.moveFloor(state, Upkeep.floorSeq(upkeep))
     yield* Effect.logInfo(`Entries ${from} to ${to} were filled in from source ${source.name}`)
-    yield* options.settled
+    yield* notify
     return report
   })
 

@@ -6,6 +6,9 @@
  *    back; sync the directory; one batch makes the new coverage `frozen`, demotes the one before and, when the window is finished,
  *    its runs.
  *
+ * Duplicate keys that the domain refuses do not get here by ingestion. Where they do all the same (what a widening filled in repeats
+ * itself), both entries are kept, the log says so, and the later one answers: an index that is never built would help nobody.
+ *
  * A window never has two frozen coverages, and never none once it had one. Each run is held against the checksum that the pack
  * of its chunk keeps. One that is damaged is demoted, so that the next plan derives it anew from the frozen entries.
  */
@@ -49,8 +52,8 @@ export const buildKeyIndex: (options: BuildKeyIndexOptions) => Effect.Effect<boo
         window,
         lo,
         hi,
-        produce: (path) =>
-          Effect.catchTag(
+        produce: (path) => {
+          const build = (policy: DuplicatePolicy) =>
             work.buildIndex({
               path,
               runs,
@@ -58,11 +61,15 @@ export const buildKeyIndex: (options: BuildKeyIndexOptions) => Effect.Effect<boo
               windowFirstSeq: Geometry.firstSeqOf(geometry, Geometry.firstChunkOf(geometry, window)),
               coverageFirstSeq: Geometry.firstSeqOf(geometry, lo),
               coverageLastSeq: Geometry.lastSeqOf(geometry, hi),
-              duplicates
-            }),
-            "EntryRefused",
-            Effect.die
+              duplicates: policy
+            })
+          return build(duplicates).pipe(
+            Effect.catchTag("KeyIndexDuplicateKey", (error) =>
+              Effect.andThen(Effect.logError(`${error.message}; the later entry answers for it`), build("last"))
+            ),
+            Effect.catchTag("EntryRefused", Effect.die)
           )
+        }
       })
       .pipe(
         Effect.tapErrorTag("KeyRunCorrupt", ({ path, message }) => {

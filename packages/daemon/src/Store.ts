@@ -307,8 +307,7 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
       occupied: view.occupied,
       disk,
       bufferBytes: options.backfill?.bufferBytes ?? 64 * 1024 * 1024,
-      notify: lifecycle.notify,
-      settled: lifecycle.settled
+      notify: lifecycle.notify
     })
     const ingestion = Ingestion.make({ state, writer, view, backfill, retry })
     if (!isReadOnly) yield* writer.roll

@@ -51,10 +51,10 @@ describe("Backfill", () => {
           scenario: () => Effect.asVoid(ingest(9, {})),
           recover: Effect.asVoid(ingest(9, {})),
           check: () => check(9, {}, 0),
-          states: 300
+          states: 200
         })
         yield* Effect.log(report.summary)
-        assert.isAtLeast(report.stateCount, Math.min(report.wantedCount, 300))
+        assert.isAtLeast(report.stateCount, Math.min(report.wantedCount, 200))
       }),
     600_000
   )
@@ -76,10 +76,10 @@ describe("Backfill", () => {
             }),
           recover,
           check: () => check(11, widened, 3),
-          states: 300
+          states: 200
         })
         yield* Effect.log(report.summary)
-        assert.isAtLeast(report.stateCount, Math.min(report.wantedCount, 300))
+        assert.isAtLeast(report.stateCount, Math.min(report.wantedCount, 200))
       }),
     600_000
   )

@@ -42,11 +42,13 @@ export interface Upkeep {
   floorProblem: Option.Option<string>
 }
 
-/** The first chunk that retention asks for now. The live chunk is always kept. */
-export const wantedFloorChunk = ({ state, retention }: Upkeep): Geometry.ChunkId =>
-  Geometry.ChunkId(
-    Math.min(Retention.floorChunkOf(state.geometry, retention, LogState.lastComplete(state)), state.liveChunk)
-  )
+/** The first chunk that retention asks for now. What takes new entries is always kept. */
+export const wantedFloorChunk = ({ state, retention }: Upkeep): Geometry.ChunkId => {
+  const lastComplete = LogState.lastComplete(state)
+  // While a backfill runs, the live chunk lies before what is complete.
+  const newest = Math.max(state.liveChunk, lastComplete + 1)
+  return Geometry.ChunkId(Math.min(Retention.floorChunkOf(state.geometry, retention, lastComplete), newest))
+}
 
 /** The first chunk that is kept and was ever there. */
 export const floorChunk = (upkeep: Upkeep): Geometry.ChunkId =>
