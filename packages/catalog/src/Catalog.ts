@@ -37,6 +37,7 @@ import type {
   ArtifactMissing,
   CatalogOpenError,
   CatalogReadError,
+  CatalogTooNew,
   CatalogWriteError,
   CoverageInvalid,
   HotDatabaseLost
@@ -206,6 +207,23 @@ export interface Catalog {
 }
 
 export const Catalog: Context.Service<Catalog, Catalog> = Context.Service("@icecore/catalog/Catalog")
+
+/**
+ * What a store is pinned to, read without its lock and beside whoever has it open; none where there is no store. For those who
+ * must know it before they can open the store.
+ */
+export const readPins: (
+  layout: Layout.Layout
+) => Effect.Effect<Option.Option<Pins>, EngineOpenError | CatalogReadError | CatalogTooNew, Engine> = Effect.fn(
+  "Catalog.readPins"
+)(function* (layout: Layout.Layout) {
+  const engine = yield* Engine
+  return yield* engine.open({ path: Layout.catalogPath(layout), keyspaces: [keyspace], mode: "readOnly" }).pipe(
+    Effect.flatMap(Opening.readPins),
+    Effect.scoped,
+    Effect.catchTag("EngineNotFound", () => Effect.succeedNone)
+  )
+})
 
 /** Opens the catalog for the scope, made and pinned when there is none. See {@link CatalogOpenError} for what can be wrong. */
 export const make: <E = never, R = never>(

@@ -147,7 +147,7 @@ describe("Config.load", () => {
     Effect.gen(function* () {
       const file = '[domain]\nkeys = ["/hash", "/a,b", ""]\n[retention]\nearliest = 7\n[workers]\ncount = 0\n'
       const config = yield* loadText(file)
-      assert.deepStrictEqual(config.domain.keys, ["/hash", "/a,b", ""])
+      assert.deepStrictEqual(config.domain.keys, Option.some(["/hash", "/a,b", ""]))
       assert.deepStrictEqual(config.retention.earliest, Option.some(7))
       assert.deepStrictEqual(config.workers.count, Option.some(0))
       assert.deepStrictEqual(yield* loadText(Config.toToml(config)), config)
@@ -158,7 +158,7 @@ describe("Config.load", () => {
         ["", []]
       ]
       for (const [text, keys] of flags)
-        assert.deepStrictEqual((yield* loadText(file, { "domain.keys": text })).domain.keys, keys)
+        assert.deepStrictEqual((yield* loadText(file, { "domain.keys": text })).domain.keys, Option.some(keys))
       for (const text of ["hash", "/a,b", "[", "[1]", '{"0":"/a"}'])
         assert.strictEqual((yield* failure("", { "domain.keys": text }))._tag, "ConfigInvalidValue")
       const earliest = (text: string) =>

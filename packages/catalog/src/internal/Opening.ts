@@ -186,6 +186,16 @@ const invalid = (pins: Pins.Pins): Effect.Effect<void, CatalogPinInvalid> => {
       )
 }
 
+/** The pins of a catalog; none when it has none yet. */
+export const readPins: (
+  database: Database
+) => Effect.Effect<Option.Option<Pins.Pins>, EngineReadError | CatalogCorrupt | CatalogTooNew> = Effect.fnUntraced(
+  function* (database) {
+    const texts = yield* readConfig(database)
+    return texts.size === 0 ? Option.none() : Option.some(yield* decodePins(database.path, texts))
+  }
+)
+
 /** Pins a fresh catalog, or compares. */
 export const open: <E, R>(
   database: Database,

@@ -1,7 +1,7 @@
 /**
  * From a configuration to running parts: the one place where ports meet their live layers.
  */
-import { HotEngine } from "@icecore/catalog"
+import { Catalog, HotEngine, Layout } from "@icecore/catalog"
 import { type Zstd, ZstdLive } from "@icecore/codec"
 import type { Engine } from "@icecore/engine"
 import type { Disk } from "@icecore/packfile"
@@ -26,7 +26,26 @@ const engineLayer = (name: Config["engine"]["hot"]): Layer.Layer<Engine, never, 
     )
   )
 
-export const domainLayer = ({ domain }: Config): Layer.Layer<Domain> => NdjsonDomain.layerWith(domain)
+/** What the store is pinned to says what the configuration leaves out, so that reading a store needs no settings. */
+const domainLayer = (config: Config): Layer.Layer<Domain, never, Engine> =>
+  Layer.unwrap(
+    Effect.map(pinnedDomain(config), (pinned) =>
+      NdjsonDomain.layerWith({
+        keys: Option.getOrElse(config.domain.keys, () => pinned.keys),
+        keyFormat: Option.getOrElse(config.domain.keyFormat, () => pinned.keyFormat),
+        duplicates: Option.getOrElse(config.domain.duplicates, () => pinned.duplicates)
+      })
+    )
+  )
+
+/** A store whose pins cannot be read says why when it is opened. */
+const pinnedDomain = (config: Config): Effect.Effect<Required<NdjsonDomain.NdjsonOptions>, never, Engine> =>
+  Layout.make(storeOptions(config, "readOnly")).pipe(
+    Effect.flatMap(Catalog.readPins),
+    Effect.map(Option.flatMap(({ domain }) => NdjsonDomain.parseOptions(domain.options ?? ""))),
+    Effect.orElseSucceed(() => Option.none()),
+    Effect.map(Option.getOrElse(() => NdjsonDomain.defaults))
+  )
 
 /** The log's own options of an open store. */
 export const storeOptions = (config: Config, mode: "readWrite" | "readOnly"): Store.StoreOptions => {
@@ -56,7 +75,8 @@ const workerCount = ({ workers }: Config): number => {
 /** Engines, zstd and the domain that the configuration names: what a store is opened, audited and repaired with. */
 export const portsLayer = (config: Config): Layer.Layer<Engine | HotEngine.HotEngine | Zstd | Domain | Disk> => {
   const hotEngine = HotEngine.layer.pipe(Layer.provide(engineLayer(config.engine.hot)))
-  return Layer.mergeAll(engineLayer(config.engine.catalog), hotEngine, ZstdLive.layer, domainLayer(config)).pipe(
+  return Layer.mergeAll(hotEngine, ZstdLive.layer, domainLayer(config)).pipe(
+    Layer.provideMerge(engineLayer(config.engine.catalog)),
     Layer.provideMerge(LiveDisk.layer)
   )
 }

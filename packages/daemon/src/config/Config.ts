@@ -28,10 +28,10 @@ export interface Config {
   }
   readonly domain: {
     readonly name: "ndjson"
-    /** JSON pointers. */
-    readonly keys: ReadonlyArray<string>
-    readonly keyFormat: "hex" | "text"
-    readonly duplicates: "error" | "first" | "last"
+    /** JSON pointers. None, here and below: what is pinned. */
+    readonly keys: Option.Option<ReadonlyArray<string>>
+    readonly keyFormat: Option.Option<"hex" | "text">
+    readonly duplicates: Option.Option<"error" | "first" | "last">
   }
   readonly source: {
     readonly kind: "ndjson" | "demo"
@@ -138,23 +138,25 @@ const settings: Settings = {
   domain: {
     name: setting(Kind.oneOf(["ndjson"]), "ndjson", "What an entry is (pinned at first start)"),
     keys: setting(
-      Kind.list({
-        expected: `up to ${maxKeyPointers} JSON pointers, such as ["/hash", "/parts/0/id"]`,
-        maxLength: maxKeyPointers,
-        accepts: NdjsonDomain.isPointer
-      }),
-      [],
-      "JSON pointers of the keys that entries are found by (pinned at first start); as a flag, with commas between them"
+      Kind.optional(
+        Kind.list({
+          expected: `up to ${maxKeyPointers} JSON pointers, such as ["/hash", "/parts/0/id"]`,
+          maxLength: maxKeyPointers,
+          accepts: NdjsonDomain.isPointer
+        })
+      ),
+      Option.none(),
+      "JSON pointers of the keys that entries are found by, as a flag with commas between them; pinned at first start, then none unless set"
     ),
     keyFormat: setting(
-      Kind.oneOf(["hex", "text"]),
-      "hex",
-      "Whether 64 hex digits are the key, or the key is the SHA-256 of text (pinned at first start)"
+      Kind.optional(Kind.oneOf(["hex", "text"])),
+      Option.none(),
+      "Whether 64 hex digits are the key, or the key is the SHA-256 of text; pinned at first start, then hex unless set"
     ),
     duplicates: setting(
-      Kind.oneOf(["error", "first", "last"]),
-      "error",
-      "When two entries have one key: refuse the later one, or find the first or the last (pinned at first start)"
+      Kind.optional(Kind.oneOf(["error", "first", "last"])),
+      Option.none(),
+      "When two entries have one key: refuse the later one, or find the first or the last; pinned at first start, then error unless set"
     )
   },
   source: {

@@ -17,7 +17,7 @@
  *
  * A line that is no JSON has no keys, see {@link import("./NdjsonKeys.ts")}. Of names that an object has twice the last counts.
  */
-import { Layer, Option } from "effect"
+import { Layer, Option, Schema } from "effect"
 import { Domain, type DuplicatePolicy } from "../Domain.ts"
 import * as JsonPointer from "./JsonPointer.ts"
 import * as NdjsonKeys from "./NdjsonKeys.ts"
@@ -31,11 +31,13 @@ export interface NdjsonOptions {
   readonly duplicates?: DuplicatePolicy
 }
 
+export const defaults: Required<NdjsonOptions> = { keys: [], keyFormat: "hex", duplicates: "error" }
+
 const lineFeed = 10
 
 /** The domain. Throws when a text is no JSON pointer: {@link isPointer} tells before. */
 export const make = (options: NdjsonOptions = {}): Domain => {
-  const { keyFormat = "hex", duplicates = "error" } = options
+  const { keyFormat, duplicates } = { ...defaults, ...options }
   const keys = [...new Set(options.keys)].sort()
   const pointers = keys.map(pointerOf)
   const hasKeys = keys.length > 0
@@ -54,6 +56,20 @@ export const make = (options: NdjsonOptions = {}): Domain => {
     module: Option.some({ url: import.meta.url, options: { keys, keyFormat, duplicates } satisfies NdjsonOptions })
   }
 }
+
+/** The options that gave a domain its `options` text; none when the text is no such. */
+export const parseOptions = (text: string): Option.Option<Required<NdjsonOptions>> =>
+  text === "" ? Option.some(defaults) : decodeOptions(text)
+
+const decodeOptions: (text: string) => Option.Option<Required<NdjsonOptions>> = Schema.decodeUnknownOption(
+  Schema.fromJsonString(
+    Schema.Struct({
+      keys: Schema.Array(Schema.String.check(Schema.makeFilter((text) => isPointer(text)))),
+      keyFormat: Schema.Literals(["hex", "text"]),
+      duplicates: Schema.Literals(["error", "first", "last"])
+    })
+  )
+)
 
 /** Whether a text is a JSON pointer: empty, or steps that each begin with "/", with "~" only in "~0" and "~1". */
 export const isPointer = (text: string): boolean => Option.isSome(JsonPointer.parse(text))

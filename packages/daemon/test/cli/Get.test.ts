@@ -88,4 +88,14 @@ describe("icecore get KEY", () => {
       )
     }).pipe(Effect.scoped)
   )
+
+  it.live("needs no settings of a store that was made with some, and refuses others than those it was made with", () =>
+    Effect.gen(function* () {
+      const root = yield* ingested
+      const dataDir = `--storage.data_dir=${Path.join(root, "data")}`
+      assert.strictEqual((yield* expect(0, ["get", hashOf(5), dataDir])).stdout.toString(), `${line(5)}\n`)
+      const other = yield* expect(1, ["get", "5", dataDir, "--domain.duplicates=last"])
+      assert.include(failureLine(other), "domain_options")
+    })
+  )
 })

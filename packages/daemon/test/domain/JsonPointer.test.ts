@@ -61,7 +61,7 @@ describe("JsonPointer", () => {
   it("resolve finds every leaf of any document by its escaped path", () => {
     const escape = (name: string): string => name.replaceAll("~", "~0").replaceAll("/", "~1")
     const walk = (document: unknown, value: unknown, pointer: string): void => {
-      assert.strictEqual(at(pointer, document), value)
+      assert.isTrue(Object.is(at(pointer, document), value), pointer)
       if (typeof value !== "object" || value === null) return
       for (const [name, inner] of Object.entries(value)) walk(document, inner, `${pointer}/${escape(name)}`)
     }

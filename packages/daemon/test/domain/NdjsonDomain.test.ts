@@ -12,4 +12,19 @@ describe("NdjsonDomain", () => {
     for (const entry of [[], [13], [0, 255, 0xc0], [0xef, 0xbb, 0xbf]])
       assert.isTrue(Option.isNone(refusal(Uint8Array.from(entry))))
   })
+
+  it("parseOptions gives back the options of any domain, and takes nothing else", () => {
+    const domains: ReadonlyArray<NdjsonDomain.NdjsonOptions> = [
+      {},
+      { keys: ["/hash"] },
+      { keys: ["/b/0", "", "/a~1\u00e9"], keyFormat: "text", duplicates: "last" }
+    ]
+    for (const options of domains) {
+      const { options: text } = NdjsonDomain.make(options)
+      const parsed = Option.getOrThrow(NdjsonDomain.parseOptions(text))
+      assert.strictEqual(NdjsonDomain.make(parsed).options, text)
+    }
+    for (const text of ["{}", "[]", "sha256:00", '{"keys":["a"],"keyFormat":"hex","duplicates":"error"}'])
+      assert.isTrue(Option.isNone(NdjsonDomain.parseOptions(text)), text)
+  })
 })

@@ -14,7 +14,7 @@ import * as EntriesQuery from "../../http/EntriesQuery.ts"
 import * as Lines from "../../http/Lines.ts"
 import type { CliCommand } from "../CliServices.ts"
 import { jsonFlag } from "../CommonFlags.ts"
-import { domainLayer } from "../Composition.ts"
+import { portsLayer } from "../Composition.ts"
 import { configFlags, loadConfig } from "../ConfigFlags.ts"
 import * as Output from "../Output.ts"
 import { read } from "../Reading.ts"
@@ -101,7 +101,7 @@ export const getCommand: CliCommand<"get"> = Command.make(
 const parseName = Effect.fnUntraced(function* (config: Config, text: string, isKey: boolean) {
   const seq = isKey ? Option.none() : EntriesQuery.parseSeq(text)
   if (Option.isSome(seq)) return { seq: seq.value }
-  const domain = yield* Effect.provide(Domain, domainLayer(config))
+  const domain = yield* Effect.provide(Domain, portsLayer(config))
   if (Option.isNone(domain.keys)) {
     const detail = `it is no sequence number, and entries of domain ${domain.name} have no keys (domain.keys)`
     return yield* new GetArgumentInvalid({ text, detail })
