@@ -278,7 +278,7 @@ export interface KeysStatus {
 
 /** What this process has built, counted when it is done. */
 export interface BuildCounts {
-  /** Chunks whose files were written, by freezes and backfills. */
+  /** Chunks whose entries were frozen, by freezes and backfills. */
   readonly chunks: number
   readonly indexes: number
 }

@@ -151,7 +151,7 @@ export interface BackfillOptions {
 export interface IngestReport extends Ingestion.IngestionReport {
   /** Chunks that are frozen now. */
   readonly frozenChunkCount: number
-  /** Chunks whose files were written since the store was opened. */
+  /** Chunks whose entries were frozen since the store was opened. */
   readonly builtChunkCount: number
 }
 

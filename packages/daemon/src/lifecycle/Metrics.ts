@@ -7,6 +7,12 @@ export const chunkBuilds: Metric.Counter<number> = Metric.counter("icecore_chunk
   incremental: true
 })
 
+/** Key runs that were derived again from frozen entries, because a finished window's index had to grow. */
+export const runRebuilds: Metric.Counter<number> = Metric.counter("icecore_run_rebuilds_total", {
+  description: "Key runs derived again",
+  incremental: true
+})
+
 /** Milliseconds from the first byte of a chunk's files to their being frozen. */
 export const chunkBuildDuration: Metric.Histogram<Duration.Duration> = Metric.timer("icecore_chunk_build_duration", {
   description: "Time to freeze a chunk"

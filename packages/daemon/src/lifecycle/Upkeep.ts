@@ -100,8 +100,10 @@ export const buildChunk = (
     )
     if (Option.isSome(processed)) {
       if (Option.isSome(processed.value)) upkeep.knownRuns.set(chunk, processed.value.value)
-      yield* countChunk(upkeep)
-      yield* Metric.update(Metrics.chunkBuildDuration, duration)
+      if (kinds.includes("entries")) {
+        yield* countChunk(upkeep)
+        yield* Metric.update(Metrics.chunkBuildDuration, duration)
+      } else yield* Metric.update(Metrics.runRebuilds, 1)
     }
     if (upkeep.hotSet.chunks().includes(chunk)) upkeep.frozenHot.add(chunk)
     yield* updateRoom(upkeep)
