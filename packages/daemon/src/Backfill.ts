@@ -53,7 +53,8 @@ export interface BackfillReport {
 export interface Backfill {
   /**
    * Freezes the whole chunks that the source has behind the end of the log, which must be the beginning of a chunk. Ends
-   * without an error where ordinary ingestion must go on. Fails when the storage does.
+   * without an error where ordinary ingestion must go on, and when the storage fails for a reason that may pass, after the
+   * retries of each build. Fails when the storage does for good.
    */
   readonly run: (source: Source, start: EntriesOptions) => Effect.Effect<BackfillReport, StorageError>
   /** Freezes what retention asks for before the beginning of history, as far as the source has it. See {@link Upkeep.retentionStatus}. */
@@ -105,6 +106,8 @@ interface Pass {
 interface PassReport extends BackfillReport {
   /** Why it ended before the last chunk. */
   readonly stop: Option.Option<string>
+  /** The failure of the storage that it ended with. */
+  readonly failure: Exit.Exit<void, StorageError>
 }
 
 export const make = (options: BackfillOptions): Backfill => {
@@ -184,14 +187,14 @@ export const make = (options: BackfillOptions): Backfill => {
     yield* Metric.update(Metrics.chunkBuildDuration, duration)
   })
 
-  const run = Effect.fnUntraced(function* (pass: Pass): Effect.fn.Return<PassReport, StorageError, Scope.Scope> {
+  const run = Effect.fnUntraced(function* (pass: Pass): Effect.fn.Return<PassReport, never, Scope.Scope> {
     const scope = yield* Effect.scope
     const slots = Semaphore.makeUnsafe(concurrency)
     const fibers: Set<Fiber.Fiber<void>> = new Set()
     let chunkCount = 0
     let byteCount = 0
     let stop: Option.Option<string> = Option.none()
-    let failure: Exit.Exit<never, StorageError> | undefined
+    let failure: Exit.Exit<void, StorageError> = Exit.void
     let previous = Deferred.makeUnsafe<void, Stopped>()
     Deferred.doneUnsafe(previous, Exit.void)
 
@@ -220,7 +223,7 @@ export const make = (options: BackfillOptions): Backfill => {
               const error = Exit.findErrorOption(exit)
               const isContent = Option.exists(error, ({ _tag }) => _tag === "Stopped" || _tag === "EntryRefused")
               giveUp(Option.match(error, { onNone: () => "it was interrupted", onSome: describe }))
-              if (!isContent && failure === undefined) failure = exit as Exit.Exit<never, StorageError>
+              if (!isContent && Exit.isSuccess(failure)) failure = exit as Exit.Exit<never, StorageError>
             }
             yield* Exit.isSuccess(exit)
               ? Deferred.succeed(after, undefined)
@@ -297,8 +300,7 @@ export const make = (options: BackfillOptions): Backfill => {
       giveUp(`source ${pass.source.name} ends within chunk ${unfinished.assembly.chunk}`)
     }
     yield* Fiber.awaitAll([...fibers])
-    if (failure !== undefined) return yield* failure
-    return { chunkCount, byteCount, stop }
+    return { chunkCount, byteCount, stop, failure }
   })
 
   /** The position goes where a restart looks for it. Without it, one chunk is read and compared again. */
@@ -323,6 +325,10 @@ export const make = (options: BackfillOptions): Backfill => {
         })
     )
 
+  /** A disk that is full now keeps no entry waiting that a hot database may still take. */
+  const orLater = (work: string, failure: Exit.Exit<void, StorageError>): Effect.Effect<void, StorageError> =>
+    Effect.catchIf(failure, isTransient, (error) => Effect.logError(`Cannot ${work} now: ${error.message}`))
+
   const runForward = Effect.fn("Backfill.run")(function* (
     source: Source,
     start: EntriesOptions
@@ -344,6 +350,7 @@ export const make = (options: BackfillOptions): Backfill => {
     )
     const pass: Pass = { source, start, first, last, isDone: () => false, onFrozen }
     const report = yield* backfilling(Effect.scoped(run(pass)))
+    yield* orLater("backfill", report.failure)
     if (report.chunkCount > 0 && Option.isSome(report.stop))
       yield* Effect.logDebug(`The backfill ended behind chunk ${upkeep.frozenTo}: ${report.stop.value}`)
     return report
@@ -379,8 +386,9 @@ export const make = (options: BackfillOptions): Backfill => {
     }
     const report =
       missing.size === 0
-        ? { chunkCount: 0, byteCount: 0, stop: Option.none<string>() }
+        ? { chunkCount: 0, byteCount: 0, stop: Option.none<string>(), failure: Exit.void }
         : yield* Effect.scoped(run(pass))
+    yield* orLater("fill in what is before the beginning of history", report.failure)
     const from = Geometry.firstSeqOf(geometry, first)
     const to = Geometry.firstSeqOf(geometry, begin) - 1
     if (missing.size > 0 && filledTo < last) {
