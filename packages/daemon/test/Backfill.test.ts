@@ -341,4 +341,36 @@ describe("Backfill", () => {
       { ...options, retry: { firstDelay: "1 millis", longestDelay: "1 millis" } }
     )
   })
+
+  it.live("takes entries through hot databases while files cannot be written, and freezes them when they can", () => {
+    let isFull = true
+    const machine = makeMachine({
+      domain,
+      mapDisk: (disk) => ({
+        ...disk,
+        open: (path, mode) =>
+          isFull && Number(path.slice(-13, -5)) >= 2 && path.endsWith(".pack") && mode !== "read"
+            ? Effect.fail(new DiskFull({ operation: "open", path, code: "ENOSPC" }))
+            : disk.open(path, mode)
+      })
+    })
+    return withStore(
+      machine,
+      (store) =>
+        Effect.gen(function* () {
+          const ingesting = yield* Effect.forkChild(store.ingest(listSource(demo(23)).source))
+          const { chunks } = yield* Effect.repeat(store.history.status, { until: ({ nextSeq }) => nextSeq === 23 })
+          assert.deepStrictEqual(chunks, { frozen: 2, freezing: 3, hot: 4 })
+          isFull = false
+          const report = yield* Fiber.join(ingesting)
+          assert.deepInclude(report, { entryCount: 23, backfilledChunkCount: 2, builtChunkCount: 5 })
+          yield* checkAll(store, 23)
+        }),
+      {
+        ...options,
+        backfill: { workers: 2, maxRetries: 1 },
+        retry: { firstDelay: "1 millis", longestDelay: "2 millis" }
+      }
+    )
+  })
 })
