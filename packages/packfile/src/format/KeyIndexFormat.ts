@@ -45,8 +45,8 @@
  * `n · 16 bytes of prefix, ascending ‖ n · payload`. Every byte of the file is covered by a checksum or has one allowed value.
  * Part of the on-disk format: never change, add a version.
  *
- * Example: the index of the one key `aa…` of the entry at seq 7, over chunk 0 of seqs 0 to 9, has the block `00 0000 070000 6d` (pilot,
- * remap, payload, fingerprint), the table entry `aa…aa a5ad4d33 00 00 0000` and the footer `8f00000000000000 e4b8daad 444f4e45`.
+ * Example: the index of the one key `aa…` of the entry at seq 7, over chunk 0 of seqs 0 to 9, has the block `00 0000 070000 99` (pilot,
+ * remap, payload, fingerprint), the table entry `aa…aa 7cf52448 00 00 0000` and the footer `8f00000000000000 0dc0df33 444f4e45`.
  */
 import { Crc32c } from "@icecore/codec"
 import { prefixSizeBytes } from "./KeyRunFormat.ts"

@@ -124,8 +124,7 @@ const writeBlocks: (
   const feed = KeyFeed.make(batch, block, { keysPerBlock, duplicates: order.duplicates })
   while (true) {
     yield* input.refill
-    const faulty = RunMerge.fill(input.pages, batch)
-    if (faulty >= 0) return yield* input.faultOf(faulty)
+    RunMerge.fill(input.pages, batch)
     if (batch.rowCount === 0) break
     RowBatch.sort(batch)
     feed.at = 0

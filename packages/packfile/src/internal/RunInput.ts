@@ -14,6 +14,12 @@ export interface RunSource {
   readonly expected?: RunFile.ExpectedRun
 }
 
+/** Offsets that rows may have, both inclusive. */
+export interface OffsetBounds {
+  readonly minOffset: number
+  readonly maxOffset: number
+}
+
 export interface RunInputLimits {
   /** Bytes of all pages together; more when that is less than two batches of rows of each run. */
   readonly pagesSizeBytes: number
@@ -38,10 +44,8 @@ export interface RunInput {
   readonly pages: RunMerge.RunPages
   /** Rows of all runs. */
   readonly rowCount: number
-  /** Reads on in every run that could not give its share of a batch. */
+  /** Reads on in every run that could not give its share of a batch, and checks what it reads. */
   readonly refill: Effect.Effect<void, KeyRunCorrupt | DiskError>
-  /** Why the next row of a run must not be. */
-  readonly faultOf: (run: number) => KeyRunCorrupt
 }
 
 /** One page is never larger. */
@@ -59,24 +63,20 @@ const openShare = 0.25
 export const open: (
   disk: Disk,
   sources: ReadonlyArray<RunSource>,
-  bounds: { readonly minOffset: number; readonly maxOffset: number },
+  bounds: OffsetBounds,
   limits: RunInputLimits
 ) => Effect.Effect<RunInput, KeyRunCorrupt | DiskError, Scope.Scope> = Effect.fnUntraced(function* (
   disk: Disk,
   sources: ReadonlyArray<RunSource>,
-  bounds: { readonly minOffset: number; readonly maxOffset: number },
+  bounds: OffsetBounds,
   limits: RunInputLimits
 ) {
   const rowsPerRun = RunMerge.rowsPerRun(limits.batchRows, sources.length)
   const runs = makeStates(sources, rowsPerRun, limits)
-  const pages = RunMerge.makePages(
-    runs.map(({ page }) => page),
-    bounds.minOffset,
-    bounds.maxOffset
-  )
+  const pages = RunMerge.makePages(runs.map(({ page }) => page))
   let rowCount = 0
   for (const [at, run] of runs.entries()) {
-    const begin = Effect.flatMap(disk.open(run.source.path, "read"), (file) => beginRun(pages, at, run, file))
+    const begin = Effect.flatMap(disk.open(run.source.path, "read"), (file) => beginRun(pages, at, run, file, bounds))
     if (at < limits.openFiles) run.file = yield* begin
     else yield* Effect.scoped(begin)
     rowCount += run.rowCount
@@ -85,11 +85,13 @@ export const open: (
     for (let at = nextHungry(pages, rowsPerRun, 0); at >= 0; at = nextHungry(pages, rowsPerRun, at + 1)) {
       const run = runs[at]!
       yield* run.file === undefined
-        ? Effect.scoped(Effect.flatMap(disk.open(run.source.path, "read"), (file) => readOn(pages, at, run, file)))
-        : readOn(pages, at, run, run.file)
+        ? Effect.scoped(
+            Effect.flatMap(disk.open(run.source.path, "read"), (file) => readOn(pages, at, run, file, bounds))
+          )
+        : readOn(pages, at, run, run.file, bounds)
     }
   })
-  return { pages, rowCount, refill, faultOf: (at) => faultOf(pages, at, runs[at]!) }
+  return { pages, rowCount, refill }
 })
 
 /** Shares one buffer out to pages. What is never read into takes no memory. */
@@ -124,18 +126,20 @@ const beginRun: (
   pages: RunMerge.RunPages,
   at: number,
   run: RunState,
-  file: File
+  file: File,
+  bounds: OffsetBounds
 ) => Effect.Effect<File, KeyRunCorrupt | DiskError> = Effect.fnUntraced(function* (
   pages: RunMerge.RunPages,
   at: number,
   run: RunState,
-  file: File
+  file: File,
+  bounds: OffsetBounds
 ) {
   run.rowCount = yield* RunFile.rowCountOf(file, run.source.expected)
   const header = new Uint8Array(Format.headerSizeBytes)
   Format.encodeHeader(new DataView(header.buffer), run.rowCount)
   run.checksum = Crc32c.checksum(header)
-  yield* readOn(pages, at, run, file)
+  yield* readOn(pages, at, run, file, bounds)
   return file
 })
 
@@ -153,12 +157,14 @@ const readOn: (
   pages: RunMerge.RunPages,
   at: number,
   run: RunState,
-  file: File
+  file: File,
+  bounds: OffsetBounds
 ) => Effect.Effect<void, KeyRunCorrupt | DiskError> = Effect.fnUntraced(function* (
   pages: RunMerge.RunPages,
   at: number,
   run: RunState,
-  file: File
+  file: File,
+  bounds: OffsetBounds
 ) {
   const { page } = run
   const keptFrom = pages.next[at]! - Format.rowSizeBytes
@@ -168,6 +174,7 @@ const readOn: (
   const rows = Math.min(roomRows, run.rowCount - run.rowsRead)
   const target = page.subarray(leftBytes, leftBytes + rows * Format.rowSizeBytes)
   yield* file.readAt(target, Format.offsetOfRow(run.rowsRead))
+  yield* checkRows(pages.views[at]!, leftBytes, leftBytes + target.length, run, bounds)
   run.checksum = Crc32c.update(run.checksum, target)
   run.rowsRead += rows
   pages.next[at] = Format.rowSizeBytes
@@ -177,17 +184,25 @@ const readOn: (
   yield* checked(run)
 })
 
+/** Rows that have just been read must come after those before them, and have offsets within the bounds. */
+const checkRows = (
+  view: DataView,
+  start: number,
+  end: number,
+  { rowsRead, source }: RunState,
+  bounds: OffsetBounds
+): Effect.Effect<void, KeyRunCorrupt> => {
+  const offsetOf = (at: number): number => Format.offsetOfRow(rowsRead) + at - start
+  const disorder = RunRows.firstDisorder(view, start, end)
+  if (disorder >= 0) return Effect.fail(RunFile.orderFault(source.path, offsetOf(disorder)))
+  const outside = RunRows.firstOutside(view, start, end, bounds.minOffset, bounds.maxOffset)
+  if (outside < 0) return Effect.void
+  const offset = RunRows.offsetOf(view, outside)
+  return Effect.fail(RunFile.offsetFault(source.path, offsetOf(outside) + Format.offsetAt, offset, bounds))
+}
+
 /** The run has been read whole. */
 const checked = ({ checksum, source }: RunState): Effect.Effect<void, KeyRunCorrupt> =>
   source.expected === undefined || source.expected.checksum === checksum
     ? Effect.void
     : Effect.fail(RunFile.checksumFault(source.path, source.expected.checksum, checksum))
-
-const faultOf = (pages: RunMerge.RunPages, at: number, run: RunState): KeyRunCorrupt => {
-  const aheadRows = (pages.end[at]! - pages.next[at]!) / Format.rowSizeBytes
-  const offsetBytes = Format.offsetOfRow(run.rowsRead - aheadRows)
-  const offset = RunRows.offsetOf(pages.views[at]!, pages.next[at]!)
-  return offset < pages.minOffset || offset > pages.maxOffset
-    ? RunFile.offsetFault(run.source.path, offsetBytes + Format.offsetAt, offset, pages)
-    : RunFile.orderFault(run.source.path, offsetBytes)
-}

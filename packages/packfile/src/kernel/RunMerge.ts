@@ -9,7 +9,6 @@ import type { RowBatch } from "./RowBatch.ts"
 import * as RunRows from "./RunRows.ts"
 
 const wordSizeBytes = 4
-const maxOrderedWord = 0x7fff_ffff
 
 /** Pages of runs. What is in a page, from its next row to its end, is the caller's to fill. */
 export interface RunPages {
@@ -21,22 +20,17 @@ export interface RunPages {
   readonly end: Uint32Array
   /** 1 where no rows follow after the page. Pages without rows must have it. */
   readonly isLast: Uint8Array
-  /** Offsets that rows may have, both inclusive. */
-  readonly minOffset: number
-  readonly maxOffset: number
   /** The last row that a batch may take. */
   readonly bound: DataView
 }
 
 /** Empty pages over these buffers, which begin at a multiple of four bytes. */
-export const makePages = (pages: ReadonlyArray<Uint8Array>, minOffset = 0, maxOffset = 0xffff_ffff): RunPages => ({
+export const makePages = (pages: ReadonlyArray<Uint8Array>): RunPages => ({
   words: pages.map((page) => new Int32Array(page.buffer, page.byteOffset, page.length / wordSizeBytes)),
   views: pages.map((page) => new DataView(page.buffer, page.byteOffset, page.length)),
   next: new Uint32Array(pages.length).fill(rowSizeBytes),
   end: new Uint32Array(pages.length).fill(rowSizeBytes),
   isLast: new Uint8Array(pages.length),
-  minOffset,
-  maxOffset,
   bound: new DataView(new ArrayBuffer(rowSizeBytes))
 })
 
@@ -44,22 +38,17 @@ export const makePages = (pages: ReadonlyArray<Uint8Array>, minOffset = 0, maxOf
 export const rowsPerRun = (capacity: number, runCount: number): number =>
   Math.max(1, Math.floor(capacity / Math.max(1, runCount)))
 
-/**
- * Fills the batch with the next rows of all runs, not sorted; nothing when all are done. Returns −1, or the run whose next row does not
- * come after the one before or has an offset that none may have; it stays where it is.
- */
-export const fill = (pages: RunPages, batch: RowBatch): number => {
+/** Fills the batch with the next rows of all runs, not sorted; nothing when all are done. The rows of each run ascend: the caller has seen to it. */
+export const fill = (pages: RunPages, batch: RowBatch): void => {
   const limitBytes = rowsPerRun(batch.capacity, pages.views.length) * rowSizeBytes
   batch.rowCount = 0
   const isBounded = findBound(pages, limitBytes)
   for (let run = 0; run < pages.views.length; run++) {
     const start = pages.next[run]!
-    const isSound = advance(pages, run, limitBytes, isBounded)
-    const end = pages.next[run]!
-    if (!isSound) return run
+    const end = isBounded ? endWithin(pages, run, limitBytes) : pages.end[run]!
     copyRows(pages.words[run]!, start, end, batch)
+    pages.next[run] = end
   }
-  return -1
 }
 
 /** PERF: `packfile/key-index/build`. Of 1,000 runs a batch takes some 40 rows each, too few for a `set` of a `subarray`. */
@@ -86,25 +75,14 @@ const findBound = ({ bound, end, isLast, next, views }: RunPages, limitBytes: nu
   return isBounded
 }
 
-/** Moves past the rows up to the bound; false when the next one must not be. */
-const advance = (pages: RunPages, run: number, limitBytes: number, isBounded: boolean): boolean => {
-  const { bound, maxOffset, minOffset, next } = pages
-  const view = pages.views[run]!
-  const end = Math.min(pages.end[run]!, next[run]! + limitBytes)
-  const boundWord = isBounded ? RunRows.orderedWord(bound, 0) : maxOrderedWord
+/** Where the rows up to the bound end, of those that a batch may take. */
+const endWithin = ({ bound, end, next, views }: RunPages, run: number, limitBytes: number): number => {
+  const view = views[run]!
+  const last = Math.min(end[run]!, next[run]! + limitBytes)
+  const boundWord = RunRows.orderedWord(bound, 0)
   let at = next[run]!
-  let before = RunRows.orderedWord(view, at - rowSizeBytes)
-  for (; at < end; at += rowSizeBytes) {
-    const word = RunRows.orderedWord(view, at)
-    if (word >= boundWord && isBounded && RunRows.compareRows(view, at, bound, 0) > 0) break
-    const offset = RunRows.offsetOf(view, at)
-    const isDisordered = word <= before && RunRows.compareRows(view, at - rowSizeBytes, view, at) > 0
-    if (isDisordered || offset < minOffset || offset > maxOffset) {
-      next[run] = at
-      return false
-    }
-    before = word
+  for (; at < last; at += rowSizeBytes) {
+    if (RunRows.orderedWord(view, at) >= boundWord && RunRows.compareRows(view, at, bound, 0) > 0) break
   }
-  next[run] = at
-  return true
+  return at
 }

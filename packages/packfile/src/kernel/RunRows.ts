@@ -50,8 +50,11 @@ export const copyRow = (source: DataView, sourceAt: number, target: DataView, ta
 
 /** Byte of the first row between `start` and `end` that comes before the one in front of it; −1 when they ascend. There is a row before `start`. */
 export const firstDisorder = (view: DataView, start: number, end: number): number => {
+  let before = orderedWord(view, start - rowSizeBytes)
   for (let at = start; at < end; at += rowSizeBytes) {
-    if (compareRows(view, at - rowSizeBytes, view, at) > 0) return at
+    const word = orderedWord(view, at)
+    if (word <= before && compareRows(view, at - rowSizeBytes, view, at) > 0) return at
+    before = word
   }
   return -1
 }
