@@ -239,43 +239,44 @@ const withCopiedCatalog = <A, E, R>(
     )
   )
 
-/** Copies everything, and makes it durable. */
+/** Copies everything, and makes it durable. Hot databases first, so that they are held no longer than that takes. */
 const fill = Effect.fnUntraced(function* (parts: BackupParts, copy: Layout.Layout, options: BackupOptions) {
   const disk = yield* Disk
   const { layout } = parts
   const tell = options.onProgress ?? (() => undefined)
-  return yield* Effect.scoped(
+  const { hotCount, total } = yield* Effect.scoped(
     Effect.gen(function* () {
       const hot = yield* checkpointCatalog(parts, copy)
-      const total = yield* neededBytes(layout, copy)
+      const needed = yield* neededBytes(layout, copy)
       const freeBytes = yield* disk.freeSpaceBytes(copy.dataDir)
-      if (freeBytes < total + spareBytes)
-        return yield* new SpaceTooLow({ path: copy.dataDir, neededBytes: total + spareBytes, freeBytes })
+      if (freeBytes < needed + spareBytes)
+        return yield* new SpaceTooLow({ path: copy.dataDir, neededBytes: needed + spareBytes, freeBytes })
       yield* FileCopy.makeDirectory(disk, copy.roots.hot)
       for (const [chunk, database] of hot) yield* database.checkpoint(Layout.hotPath(copy, chunk))
       yield* disk.syncDirectory(copy.roots.hot)
-      let done = 0
-      let fileCount = 0
-      const directories = new Set<string>()
-      const copyFiles = Effect.fnUntraced(function* (key: CatalogKey.StorageKey) {
-        if (key._tag === "Hot") return
-        const sources = Layout.filesOf(layout, key)
-        for (const [index, target] of Layout.filesOf(copy, key).entries()) {
-          const parent = FileCopy.directoryOf(target)
-          if (!directories.has(parent)) yield* FileCopy.makeDirectory(disk, parent)
-          directories.add(parent)
-          yield* FileCopy.copyFile(disk, { source: sources[index]!, target }, (sizeBytes) => {
-            done += sizeBytes
-            tell({ phase: "copying", done, total })
-          })
-          fileCount++
-        }
-      })
-      yield* withCopiedCatalog(copy, (reader) => Stream.runForEach(neededKeys(reader), copyFiles))
-      for (const directory of directories) yield* disk.syncDirectory(directory)
-      return { fileCount, hotCount: hot.size }
+      return { hotCount: hot.size, total: needed }
     })
   )
+  let done = 0
+  let fileCount = 0
+  const directories = new Set<string>()
+  const copyFiles = Effect.fnUntraced(function* (key: CatalogKey.StorageKey) {
+    if (key._tag === "Hot") return
+    const sources = Layout.filesOf(layout, key)
+    for (const [index, target] of Layout.filesOf(copy, key).entries()) {
+      const parent = FileCopy.directoryOf(target)
+      if (!directories.has(parent)) yield* FileCopy.makeDirectory(disk, parent)
+      directories.add(parent)
+      yield* FileCopy.copyFile(disk, { source: sources[index]!, target }, (sizeBytes) => {
+        done += sizeBytes
+        tell({ phase: "copying", done, total })
+      })
+      fileCount++
+    }
+  })
+  yield* withCopiedCatalog(copy, (reader) => Stream.runForEach(neededKeys(reader), copyFiles))
+  for (const directory of directories) yield* disk.syncDirectory(directory)
+  return { fileCount, hotCount }
 })
 
 /**

@@ -109,6 +109,42 @@ for (const engine of engineNames)
 
 describe("StoreBackup.backup", () => {
   live(
+    "keeps what it copies from being pruned meanwhile, and lets it go afterwards",
+    Effect.gen(function* () {
+      const root = yield* directory
+      const disk = yield* Disk
+      let meanwhile: Effect.Effect<unknown> = Effect.void
+      const slow: Disk = {
+        ...disk,
+        open: (path, mode) => {
+          if (mode !== "create" || !path.startsWith(`${root}/copy.partial/entries`)) return disk.open(path, mode)
+          const work = meanwhile
+          meanwhile = Effect.void
+          return Effect.andThen(work, disk.open(path, mode))
+        }
+      }
+      const options = { geometry: Built.geometry, graceMillis: 0, retention: { chunks: 2 } }
+      const store = yield* Effect.provideService(Store.make({ ...options, dataDir: `${root}/store` }), Disk, slow)
+      const append = (from: number, count: number) =>
+        Effect.andThen(
+          store.history.append(Array.from({ length: count }, (_, at) => entryAt(from + at))),
+          store.settled
+        )
+      yield* append(0, 18)
+      const oldest = `${root}/store/entries/00000/00000002.pack`
+      meanwhile = Effect.orDie(append(18, 16))
+      assert.isTrue(Fs.existsSync(oldest))
+      yield* store.backup({ directory: `${root}/copy` })
+      assert.deepStrictEqual(yield* store.history.served, Option.some({ floor: 24, latest: 33 }))
+      const layout = layoutAt(`${root}/copy`)
+      assert.deepStrictEqual(yield* StoreAudit.findings({ layout, settled: false, keptChunks: 2 }), [])
+      yield* append(34, 4)
+      assert.isFalse(Fs.existsSync(oldest))
+      assert.deepStrictEqual(yield* StoreAudit.findings({ layout: layoutAt(`${root}/store`), keptChunks: 2 }), [])
+    })
+  )
+
+  live(
     "refuses a directory that holds something, is a file, or lies in the store, by whatever path",
     Effect.gen(function* () {
       const { root, parts } = yield* prepared
