@@ -85,7 +85,7 @@ export const processChunk: (options: ProcessChunkOptions) => Effect.Effect<Proce
       case "frozen entries":
         return yield* indexFrozen(options)
       case "hot": {
-        yield* needSpace(options, yield* sizeOfFiles(Layout.hotPath(catalog.layout, chunk)))
+        yield* needSpaceOfHot(options)
         const written = yield* hotSet.use(chunk, (hot) =>
           write(options, HotChunk.range(hot, { from: firstSeq, to: lastSeq, order: "ascending" }))
         )
@@ -183,6 +183,33 @@ export const needSpace: (
   const freeBytes = yield* disk.freeSpaceBytes(root)
   if (freeBytes < neededBytes) return yield* new SpaceTooLow({ path: root, neededBytes, freeBytes })
 })
+
+/**
+ * The files of a hot database are a bound that costs nothing, and several times too high where an engine writes ahead. So where they
+ * say that space is short, the entries are read for their sizes before they are refused.
+ */
+const needSpaceOfHot: (options: ProcessChunkOptions) => Effect.Effect<void, StorageError, Disk> = Effect.fnUntraced(
+  function* (options) {
+    const { catalog, hotSet, chunk, kinds } = options
+    const bound = yield* sizeOfFiles(Layout.hotPath(catalog.layout, chunk))
+    yield* needSpace(options, bound).pipe(
+      Effect.catchTag("SpaceTooLow", () =>
+        Effect.gen(function* () {
+          const contentBytes = yield* hotSet.use(chunk, (hot) =>
+            Stream.runFold(
+              HotChunk.range(hot, { from: hot.firstSeq, to: hot.lastSeq, order: "ascending" }),
+              () => 0,
+              (sum, entries) => entries.reduce((size, { bytes }) => size + bytes.length, sum)
+            )
+          )
+          // A key run takes no more than the entries that its keys are in, or little.
+          const factor = kinds.includes("keys") ? 2 : 1
+          yield* needSpace(options, Option.getOrElse(contentBytes, () => bound) * factor)
+        })
+      )
+    )
+  }
+)
 
 /** Bytes that a pack takes beside what grows with its entries, and some to spare. */
 const fixedBytes = 4_096
