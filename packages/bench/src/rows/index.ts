@@ -5,6 +5,7 @@ import type { Row } from "../Row.ts"
 import { crc32cRows } from "./Crc32cRows.ts"
 import { engineRows } from "./EngineRows.ts"
 import { hotCommitRows } from "./HotCommitRows.ts"
+import { keyIndexRows } from "./KeyIndexRows.ts"
 import { packMemoryRows } from "./PackMemoryRows.ts"
 import { packReadRows } from "./PackReadRows.ts"
 import { packWriteRows } from "./PackWriteRows.ts"
@@ -19,5 +20,6 @@ export const rows: ReadonlyArray<Row> = [
   ...packWriteRows,
   ...packReadRows,
   ...packMemoryRows,
+  ...keyIndexRows,
   ...storeRows
 ]
