@@ -22,8 +22,8 @@
 import { HotEngine } from "@icecore/catalog"
 import { Zstd } from "@icecore/codec"
 import { Engine, type EngineError } from "@icecore/engine"
-import { Disk, type DiskError, type KeyIndexCorrupt } from "@icecore/packfile"
-import { Effect, Exit, Option, Result, Scope, Stream } from "effect"
+import { Disk } from "@icecore/packfile"
+import { Effect, Option, Result, Stream } from "effect"
 import type { AuditContext, SourceSide } from "./audit/AuditContext.ts"
 import * as Finding from "./audit/AuditFinding.ts"
 import * as CatalogImage from "./audit/CatalogImage.ts"
@@ -31,8 +31,8 @@ import * as ChunkAudit from "./audit/ChunkAudit.ts"
 import * as EntryCursor from "./audit/EntryCursor.ts"
 import * as HotImage from "./audit/HotImage.ts"
 import * as IndexAudit from "./audit/IndexAudit.ts"
+import * as IndexDesk from "./audit/IndexDesk.ts"
 import * as Names from "./audit/Names.ts"
-import type { ImageWrong } from "./audit/PackImage.ts"
 import * as TreeAudit from "./audit/TreeAudit.ts"
 import { Domain } from "./Domain.ts"
 import type { History } from "./History.ts"
@@ -253,7 +253,7 @@ const auditIndexes = (context: AuditContext): Effect.Effect<AuditStep, never, Di
     const info = yield* Effect.orElseSucceed(disk.stat(path), () => Option.none())
     if (!Option.exists(info, ({ kind }) => kind === "file"))
       return tell({ invariant: "I3", fault: "missing", path, message: `Cannot find ${path}: ${key} is frozen` })
-    yield* IndexAudit.open(path, row, seqsOf(numbers, row), policy).pipe(
+    yield* IndexAudit.open(path, row, Names.seqsOfIndex(numbers, row), policy).pipe(
       Effect.flatMap(({ index }) => index.verify),
       Effect.scoped,
       Effect.catch((error) =>
@@ -267,19 +267,11 @@ const auditIndexes = (context: AuditContext): Effect.Effect<AuditStep, never, Di
   })
 }
 
-const seqsOf = (
-  numbers: Names.Numbers,
-  { lo, hi }: Names.IndexRow
-): { readonly first: number; readonly last: number } => ({
-  first: Names.firstSeqOf(numbers, lo),
-  last: Names.lastSeqOf(numbers, hi)
-})
-
 /** All chunks that have rows, ascending, with the holes between them. */
 const auditChunks = (context: AuditContext, { ready }: CatalogImage.Overview): Stream.Stream<AuditStep, never, Disk> =>
   Stream.unwrap(
     Effect.gen(function* () {
-      const desk = yield* indexDesk(context)
+      const desk = yield* IndexDesk.make(context)
       let hotAt = 0
       let expected = Names.chunkOf(context.numbers, context.servedFrom)
       const audited = Effect.fnUntraced(function* (chunk: ChunkAudit.ChunkUnderAudit) {
@@ -330,121 +322,6 @@ const holes = (
   const which = end - from === 1 ? `chunk ${from} is` : `chunks ${from} to ${end - 1} are`
   const message = `${which} neither frozen nor hot`
   return [Finding.make({ invariant: "I1", fault: "hole", path, chunk: from, entries, message })]
-}
-
-/** Where chunks bring their keys, to have them asked of the index of their window. */
-interface IndexDesk {
-  readonly ask: (
-    chunk: ChunkAudit.ChunkUnderAudit,
-    run: Option.Option<Uint8Array>
-  ) => Effect.Effect<ReadonlyArray<AuditFinding>, never, Disk>
-  /** Ends the last index. */
-  readonly close: Effect.Effect<ReadonlyArray<AuditFinding>>
-}
-
-interface OpenWindow {
-  readonly window: number
-  readonly row: Option.Option<Names.IndexRow>
-  /** None when it cannot be opened, which {@link auditIndexes} tells. */
-  audited: Option.Option<IndexAudit.IndexUnderAudit>
-  readonly scope: Scope.Closeable
-}
-
-const indexDesk: (context: AuditContext) => Effect.Effect<IndexDesk, never, Scope.Scope> = Effect.fnUntraced(function* (
-  context: AuditContext
-) {
-  const { reader, numbers, roots, domain, catalogPath, isSettled, floorChunk } = context
-  const parent = yield* Effect.scope
-  const policy = Option.map(domain.keys, ({ duplicates }) => duplicates)
-  let current: OpenWindow | undefined
-
-  const damaged = ({ text, window }: Names.IndexRow, error: ImageWrong | KeyIndexCorrupt | DiskError): AuditFinding =>
-    Finding.make({
-      invariant: "I1",
-      fault: "damaged",
-      path: Names.indexFile(roots, { ...rowOf(text), window }),
-      key: text,
-      window,
-      message: error.message
-    })
-
-  const close: IndexDesk["close"] = Effect.suspend(() => {
-    const ended = current
-    current = undefined
-    if (ended === undefined) return Effect.succeed([])
-    const settled = Option.match(ended.audited, {
-      onNone: () => Effect.succeed<ReadonlyArray<AuditFinding>>([]),
-      onSome: (audited) =>
-        Effect.match(IndexAudit.settle(audited), {
-          onSuccess: () => [],
-          onFailure: (error) => [damaged(audited.row, error)]
-        })
-    })
-    return Effect.tap(settled, () => Scope.close(ended.scope, Exit.void))
-  })
-
-  const openWindow = Effect.fnUntraced(function* (window: number) {
-    const rows = yield* CatalogImage.indexes(reader, window).pipe(
-      Stream.filter(({ state }) => state === "frozen"),
-      Stream.runCollect,
-      Effect.orElseSucceed(() => [])
-    )
-    const row = Option.fromUndefinedOr(rows[0])
-    const scope = yield* Scope.fork(parent)
-    const audited = Option.isNone(row)
-      ? Option.none()
-      : yield* IndexAudit.open(Names.indexFile(roots, row.value), row.value, seqsOf(numbers, row.value), policy).pipe(
-          Scope.provide(scope),
-          Effect.option
-        )
-    return { window, row, audited, scope } satisfies OpenWindow
-  })
-
-  const ask: IndexDesk["ask"] = Effect.fnUntraced(function* ({ chunk, states }, run) {
-    if (Option.isNone(domain.keys)) return []
-    const window = Names.windowOf(numbers, chunk)
-    const found: Array<AuditFinding> = []
-    if (current?.window !== window) {
-      found.push(...(yield* close))
-      current = yield* openWindow(window)
-    }
-    const { row } = current
-    const isCovered = Option.exists(row, ({ lo, hi }) => lo <= chunk && chunk <= hi)
-    const path = catalogPath
-    if (isSettled && !isCovered && states.entries === "frozen" && chunk >= floorChunk) {
-      const message = `No index of window ${window} covers chunk ${chunk}, which is frozen`
-      found.push(Finding.make({ invariant: "I2", fault: "uncovered", path, chunk, window, message }))
-    }
-    const hasRun = states.keys === "frozen"
-    if (!isCovered && !hasRun && states.entries === "frozen" && chunk >= floorChunk && !isSettled) {
-      const message = `Chunk ${chunk} has neither a run nor an index over it, so its keys find nothing`
-      found.push(Finding.make({ invariant: "I1", fault: "uncovered", path, chunk, window, message }))
-    }
-    const isTerminal = Option.exists(row, ({ hi }) => hi === (window + 1) * numbers.chunksPerWindow - 1)
-    if (isSettled && hasRun && isTerminal) {
-      const key = Names.chunkText(chunk, "keys")
-      const message = `${key} is left, although the index of window ${window} is finished`
-      found.push(Finding.make({ invariant: "I2", fault: "superseded", path, key, chunk, window, message }))
-    }
-    if (Option.isNone(run) || !isCovered || Option.isNone(current.audited)) return found
-    const { audited } = current
-    const windowFirstSeq = Names.firstSeqOf(numbers, window * numbers.chunksPerWindow)
-    const asked = yield* Effect.result(
-      IndexAudit.askAll(audited.value, run.value, windowFirstSeq, domain.keys.value.duplicates)
-    )
-    if (Result.isFailure(asked)) {
-      found.push(damaged(audited.value.row, asked.failure))
-      current.audited = Option.none()
-    }
-    return found
-  })
-  yield* Effect.addFinalizer(() => Effect.asVoid(close))
-  return { ask, close }
-})
-
-const rowOf = (text: string): { readonly lo: number; readonly hi: number } => {
-  const [, , lo, hi] = text.split(":")
-  return { lo: Number(lo), hi: Number(hi) }
 }
 
 /** What an open history says of its bounds, and what it must not find. */

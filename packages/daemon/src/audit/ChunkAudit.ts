@@ -5,12 +5,10 @@
 import type { EngineError } from "@icecore/engine"
 import type { DiskError } from "@icecore/packfile"
 import { Effect, Option, Result, type Scope, Stream } from "effect"
-import { Hex } from "effect/encoding"
-import type { History } from "../History.ts"
-import type { SourceError } from "../Source.ts"
-import type { AuditContext, SourceSide } from "./AuditContext.ts"
+import type { AuditContext } from "./AuditContext.ts"
 import * as AuditFinding from "./AuditFinding.ts"
 import type { ChunkStates } from "./CatalogImage.ts"
+import * as Comparisons from "./Comparisons.ts"
 import * as EntryCursor from "./EntryCursor.ts"
 import * as HotImage from "./HotImage.ts"
 import * as Names from "./Names.ts"
@@ -258,7 +256,7 @@ const readEntries = Effect.fnUntraced(function* (
           for (const each of keys.success) RunImage.add(image, each, batchFirst + index - windowFirstSeq)
         }
       if (Option.isSome(source))
-        yield* compareSource(source.value, batchFirst, batch, (message, at) =>
+        yield* Comparisons.compareSource(source.value, batchFirst, batch, (message, at) =>
           findings.tell({ invariant: "I1", fault: "unequal", path, key, message, entries: { from: at, to: at } })
         )
       if (Option.isSome(served) && isReadRight) {
@@ -267,7 +265,7 @@ const readEntries = Effect.fnUntraced(function* (
         const read = yield* Effect.result(served.value.take(wanted.length))
         if (Result.isFailure(read)) wrongRead(read.failure.message, wantedFirst, true)
         else {
-          const at = wanted.findIndex((entry, index) => !isSame(entry, read.success[index]))
+          const at = wanted.findIndex((entry, index) => !Comparisons.isSame(entry, read.success[index]))
           if (at >= 0)
             wrongRead(`Entry ${wantedFirst + at} is read as other bytes than are stored`, wantedFirst + at, false)
         }
@@ -276,73 +274,12 @@ const readEntries = Effect.fnUntraced(function* (
         for (const [index, entry] of batch.entries()) {
           const at = batchFirst + index
           if (at < from || at > to || (at - firstSeq) % stride !== 0) continue
-          yield* askHistory(context, history.value, at, entry, wrongRead)
+          yield* Comparisons.askHistory(context, history.value, at, entry, wrongRead)
         }
       seq += batch.length
     })
   )
 })
-
-/** One entry by its seq and by each of its keys. */
-const askHistory = Effect.fnUntraced(function* (
-  { domain }: AuditContext,
-  history: History,
-  seq: number,
-  entry: Uint8Array,
-  wrongRead: (message: string, seq: number, isFailure: boolean) => void
-) {
-  const got = yield* Effect.result(history.get(seq))
-  if (Result.isFailure(got)) return wrongRead(got.failure.message, seq, true)
-  if (!isSame(entry, got.success)) return wrongRead(`Entry ${seq} is read as other bytes than are stored`, seq, false)
-  if (Option.isNone(domain.keys)) return
-  const { of, duplicates } = domain.keys.value
-  for (const key of Result.getOrElse(of(entry), () => [])) {
-    const text = `0x${Hex.encode(key)}`
-    const found = yield* Effect.result(history.find(key))
-    if (Result.isFailure(found)) return wrongRead(`Key ${text} of entry ${seq}: ${found.failure.message}`, seq, true)
-    if (Option.isNone(found.success)) return wrongRead(`Key ${text} of entry ${seq} finds nothing`, seq, false)
-    const answer = found.success.value
-    const isRight =
-      answer.seq === seq
-        ? isSame(entry, answer.bytes)
-        : duplicates !== "error" &&
-          (duplicates === "first" ? answer.seq < seq : answer.seq > seq) &&
-          Result.getOrElse(of(answer.bytes), () => []).some((other) => isSame(key, other))
-    if (!isRight) return wrongRead(`Key ${text} of entry ${seq} finds entry ${answer.seq}`, seq, false)
-  }
-})
-
-/** Holds a batch against what the source gives. One finding a batch: the first entry that differs. */
-const compareSource: (
-  source: SourceSide,
-  firstSeq: number,
-  batch: ReadonlyArray<Uint8Array>,
-  tell: (message: string, seq: number) => void
-) => Effect.Effect<void> = Effect.fnUntraced(function* (source, firstSeq, batch, tell) {
-  if (source.isOver) return
-  const failed = (error: SourceError): void => {
-    source.isOver = true
-    tell(`Cannot compare with source ${source.name} from entry ${source.nextSeq} on: ${error.message}`, source.nextSeq)
-  }
-  // What an unreadable part of a chunk has left behind.
-  if (source.nextSeq < firstSeq) {
-    const skipped = yield* Effect.result(source.cursor.take(firstSeq - source.nextSeq))
-    if (Result.isFailure(skipped)) return failed(skipped.failure)
-    source.nextSeq += skipped.success.length
-  }
-  const given = yield* Effect.result(source.cursor.take(batch.length))
-  if (Result.isFailure(given)) return failed(given.failure)
-  source.nextSeq += given.success.length
-  const at = given.success.findIndex((entry, index) => !isSame(entry, batch[index]))
-  if (at >= 0) tell(`Entry ${firstSeq + at} is not the one that source ${source.name} gives`, firstSeq + at)
-  if (given.success.length < batch.length) {
-    source.isOver = true
-    tell(`Source ${source.name} ends before entry ${source.nextSeq}, which is stored`, source.nextSeq)
-  }
-})
-
-const isSame = (left: Uint8Array, right: Uint8Array | undefined): boolean =>
-  right !== undefined && Buffer.compare(left, right) === 0
 
 /** The run as it lies there is the one that the entries give. */
 const checkRun = Effect.fnUntraced(function* (

@@ -163,3 +163,12 @@ export const floorChunkOf = (numbers: Numbers, keptChunks: number, lastComplete:
   const earliest = chunkOf(numbers, numbers.earliestSeq)
   return keptChunks === 0 ? earliest : Math.max(earliest, lastComplete + 1 - keptChunks)
 }
+
+/** First and last seq of the chunks that an index covers. */
+export const seqsOfIndex = (
+  numbers: Numbers,
+  { lo, hi }: Pick<IndexRow, "lo" | "hi">
+): { readonly first: number; readonly last: number } => ({
+  first: firstSeqOf(numbers, lo),
+  last: lastSeqOf(numbers, hi)
+})
