@@ -21,9 +21,14 @@ const keyOf = (seq: number): Uint8Array =>
   Uint8Array.from(Buffer.from(JSON.parse(new TextDecoder().decode(DemoSource.entryAt(seq))).hash, "hex"))
 
 /** A source over a list, in batches of five, that counts what it gave. */
-const listSource = (entries: ReadonlyArray<Uint8Array>): { readonly source: Source; readonly given: () => number } => {
+const listSource = (
+  entries: ReadonlyArray<Uint8Array>
+): { readonly source: Source; readonly given: () => number; readonly asked: ReadonlyArray<EntriesOptions> } => {
   let given = 0
-  const batches = ({ from }: EntriesOptions): Array<SourceBatch> => {
+  const asked: Array<EntriesOptions> = []
+  const batches = (wanted: EntriesOptions): Array<SourceBatch> => {
+    const { from } = wanted
+    asked.push(wanted)
     const found: Array<SourceBatch> = []
     for (let seq = from; seq < entries.length; seq += 5)
       found.push({
@@ -37,7 +42,7 @@ const listSource = (entries: ReadonlyArray<Uint8Array>): { readonly source: Sour
     ...DemoSource.make({ count: entries.length }),
     name: "list",
     entries: (wanted) =>
-      Stream.fromIterable(batches(wanted)).pipe(
+      Stream.suspend(() => Stream.fromIterable(batches(wanted))).pipe(
         Stream.rechunk(1),
         Stream.tap((batch) =>
           Effect.sync(() => {
@@ -46,7 +51,7 @@ const listSource = (entries: ReadonlyArray<Uint8Array>): { readonly source: Sour
         )
       )
   }
-  return { source, given: () => given }
+  return { source, given: () => given, asked }
 }
 
 const demo = (count: number): ReadonlyArray<Uint8Array> =>
@@ -281,6 +286,7 @@ describe("Backfill", () => {
             const report = yield* store.ingest(again.source)
             assert.strictEqual(report.builtChunkCount, 4)
             assert.isAtMost(again.given(), 16 + 5)
+            assert.deepStrictEqual(again.asked[0], { from: 24, resume: text("23") })
             yield* checkAll(store, 40)
           }),
         options
@@ -317,6 +323,21 @@ describe("Backfill", () => {
       options
     )
   })
+
+  it.effect("compares whole chunks that came some other way before it goes on behind them", () =>
+    withStore(
+      makeMachine({ domain }),
+      (store) =>
+        Effect.gen(function* () {
+          yield* store.ingest(listSource(demo(20)).source)
+          yield* store.history.append([20, 21, 99, 23].map(DemoSource.entryAt))
+          const error = yield* Effect.flip(store.ingest(listSource(demo(50)).source))
+          assert.deepInclude(error, { _tag: "SourceDiverged", seq: 22 })
+          assert.strictEqual((yield* store.history.status).nextSeq, 24)
+        }),
+      options
+    )
+  )
 
   it.live("reads a chunk again from the source when its files could not be written", () => {
     let failures = 2
