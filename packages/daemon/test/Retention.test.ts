@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Audit } from "@icecore/catalog"
-import { Effect, Fiber, Option, Stream } from "effect"
+import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { ArtifactWork } from "../src/ArtifactWork.ts"
 import * as NdjsonDomain from "../src/domain/NdjsonDomain.ts"
 import { endOf, PositionInvalid, type Source } from "../src/Source.ts"
 import type * as Store from "../src/Store.ts"
@@ -218,6 +219,37 @@ describe("Store retention", () => {
           assert.strictEqual(yield* findings, 0)
         }),
       { graceMillis: 30_000 }
+    )
+  })
+
+  it.effect("gives up the keys of no chunk that is still served when a window is finished", () => {
+    const machine = make()
+    let store: Store.Store | undefined
+    /** Chunk that an index begins with, and the first seq that was served when it was built. */
+    const built: Array<readonly [number, number]> = []
+    const watched = Layer.effect(
+      ArtifactWork,
+      Effect.map(
+        ArtifactWork,
+        (work): ArtifactWork => ({
+          ...work,
+          buildIndex: (job) =>
+            Effect.gen(function* () {
+              const { floor } = Option.getOrThrow(yield* store!.history.served)
+              built.push([job.coverage.lo, floor])
+              return yield* work.buildIndex(job)
+            })
+        })
+      )
+    ).pipe(Layer.provideMerge(machine.services))
+    return opened({ ...machine, services: watched }, { chunks: 2 }, (opening) =>
+      Effect.gen(function* () {
+        store = opening
+        for (let seq = 0; seq < 24; seq++) yield* opening.history.append([DemoSource.entryAt(seq)])
+        yield* check(opening, 16, 23)
+        assert.isAbove(built.length, 0)
+        for (const [lo, floor] of built) assert.isAtMost(lo * geometry.entriesPerChunk, floor)
+      })
     )
   })
 })

@@ -46,10 +46,13 @@ export const make = (
   // The last frozen chunk when this stage last looked, and since when it is that.
   let seen = { frozenTo: upkeep.frozenTo, sinceMillis: Number.NEGATIVE_INFINITY }
 
+  /** IMPORTANT: not what retention asks for by now. A finished index demotes the runs below it, which must not be served any more. */
+  const servedFrom = (): Geometry.ChunkId => Geometry.chunkOf(upkeep.state.geometry, upkeep.state.floor)
+
   const requestOf = (window: Geometry.WindowId): Resolve.ResolveRequest => ({
     geometry: upkeep.state.geometry,
     hasKeys: true,
-    floorChunk: Upkeep.floorChunk(upkeep),
+    floorChunk: servedFrom(),
     lastComplete: upkeep.frozenTo,
     from: Geometry.firstChunkOf(upkeep.state.geometry, window),
     to: Geometry.lastChunkOf(upkeep.state.geometry, window),
@@ -82,15 +85,14 @@ export const make = (
     isForced: boolean
   ): Effect.fn.Return<StageOutcome, StorageError, Disk | Zstd> {
     const { geometry } = upkeep.state
+    yield* Upkeep.raiseFloor(upkeep)
     const nowMillis = yield* Clock.currentTimeMillis
     if (seen.frozenTo !== upkeep.frozenTo) seen = { frozenTo: upkeep.frozenTo, sinceMillis: nowMillis }
     const leftMillis = seen.sinceMillis + options.idleMillis - nowMillis
     const done: Array<string> = []
     let isPutOff = false
     const lastWindow = Geometry.windowOf(geometry, upkeep.frozenTo)
-    upkeep.rollFrom = Geometry.WindowId(
-      Math.max(upkeep.rollFrom, Geometry.windowOf(geometry, Upkeep.floorChunk(upkeep)))
-    )
+    upkeep.rollFrom = Geometry.WindowId(Math.max(upkeep.rollFrom, Geometry.windowOf(geometry, servedFrom())))
     for (let number: number = upkeep.rollFrom; number <= lastWindow; number++) {
       const window = Geometry.WindowId(number)
       const wanted = Resolve.wantedCoverage(requestOf(window), window)

@@ -60,6 +60,23 @@ export const floorChunk = (upkeep: Upkeep): Geometry.ChunkId =>
 export const floorSeq = ({ state, retention, catalog }: Upkeep): number =>
   Math.max(Retention.floorSeqOf(state.geometry, retention, LogState.lastComplete(state)), catalog.beginSeq())
 
+/**
+ * Moves the floor to where retention asks for it now, before anything below is demoted. Returns the first chunk that retention asks
+ * for.
+ *
+ * 1. the mark where history begins moves up, durably: else a start in between takes what was demoted for lost;
+ * 2. the floor moves up: else a reader is sent to what is demoted.
+ */
+export const raiseFloor = (upkeep: Upkeep): Effect.Effect<Geometry.ChunkId, StorageError> =>
+  Effect.gen(function* () {
+    const { state, catalog } = upkeep
+    const wanted = wantedFloorChunk(upkeep)
+    const wantedSeq = Geometry.firstSeqOf(state.geometry, wanted)
+    if (wantedSeq > catalog.beginSeq()) yield* catalog.setBeginSeq(wantedSeq)
+    LogState.moveFloor(state, floorSeq(upkeep))
+    return wanted
+  })
+
 /** Complete hot chunks that wait for their freeze, ascending. */
 export const unfrozen = (upkeep: Upkeep): ReadonlyArray<Geometry.ChunkId> => {
   const { hotSet, state, frozenHot } = upkeep

@@ -11,6 +11,7 @@ import { Layer } from "effect"
 import * as ArtifactWork from "../../src/ArtifactWork.ts"
 import type { Domain } from "../../src/Domain.ts"
 import * as NdjsonDomain from "../../src/domain/NdjsonDomain.ts"
+import * as WorkerPool from "../../src/live/WorkerPool.ts"
 import type * as Store from "../../src/Store.ts"
 
 export { directory } from "./LiveDirectory.ts"
@@ -24,12 +25,13 @@ const engineLayers: Record<EngineName, Layer.Layer<Engine, unknown, Disk>> = {
   lmdb: LmdbEngine.layer
 }
 
-/** What a store needs, over real files. */
+/** What a store needs, over real files, with so many worker threads. */
 export const services = (
   name: EngineName,
-  domain: Layer.Layer<Domain> = NdjsonDomain.layer
+  domain: Layer.Layer<Domain> = NdjsonDomain.layer,
+  workers = 0
 ): Layer.Layer<Store.StoreServices> =>
-  ArtifactWork.layerInline.pipe(
+  (workers === 0 ? ArtifactWork.layerInline : WorkerPool.layer({ workers })).pipe(
     Layer.merge(HotEngine.layer),
     Layer.provideMerge(engineLayers[name]),
     Layer.provideMerge(LiveDisk.layer),
