@@ -50,7 +50,7 @@ const blocksPerTurn = 4
 
 export const defaultSettings: BuildSettings = {
   pagesSizeBytes: 16 * 1024 * 1024,
-  openFiles: 512,
+  openFiles: 1024,
   batchRows: 32_768,
   seedCount: 256,
   keysPerBlock: (rowCount) => {
