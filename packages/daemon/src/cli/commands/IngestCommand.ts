@@ -53,13 +53,16 @@ const ingest = Effect.fnUntraced(function* (config: Config, json: boolean) {
   const { firstSeq } = store.catalog.pins.geometry
   const source = yield* makeSource(config, { firstSeq, follow: false, count: demoEntryCount })
   const before = yield* store.history.status
+  let done = 0
   const sample = Effect.gen(function* () {
     const status = yield* store.history.status
     const progress = yield* source.progress
+    // What is left behind the last whole chunk is read again, from there.
+    done = Math.max(done, progress.done)
     return {
       entries: status.nextSeq - before.nextSeq,
       frozenChunks: status.chunks.frozen - before.chunks.frozen,
-      done: progress.done,
+      done,
       total: progress.total,
       problem: Option.firstSomeOf([status.ingestion.problem, status.freezing.problem, status.retention.problem])
     }

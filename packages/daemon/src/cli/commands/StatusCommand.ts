@@ -26,8 +26,10 @@ export const statusCommand: CliCommand<"status"> = Command.make(
   })
 ).pipe(Command.withDescription("Print what is served and how things are; asks the daemon when it holds the store"))
 
-/** The body, flattened to dotted names. */
-const rowsOf = (body: unknown, prefix = ""): ReadonlyArray<readonly [string, string]> =>
-  Predicate.isObject(body)
-    ? Object.entries(body).flatMap(([name, value]) => rowsOf(value, prefix === "" ? name : `${prefix}.${name}`))
-    : [[prefix, body === null ? "none" : String(body)]]
+/** The body, flattened to dotted names. What is a list is named by the names in it. */
+const rowsOf = (body: unknown, prefix = ""): ReadonlyArray<readonly [string, string]> => {
+  const below = (name: string): string => (prefix === "" ? name : `${prefix}.${name}`)
+  if (Array.isArray(body)) return body.flatMap(({ name, ...rest }) => rowsOf(rest, below(name)))
+  if (Predicate.isObject(body)) return Object.entries(body).flatMap(([name, value]) => rowsOf(value, below(name)))
+  return [[prefix, body === null ? "none" : String(body)]]
+}
