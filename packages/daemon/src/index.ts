@@ -1,4 +1,5 @@
 export * as ArtifactWork from "./ArtifactWork.ts"
+export type { BackfillReport } from "./Backfill.ts"
 export * from "./Domain.ts"
 export * as NdjsonDomain from "./domain/NdjsonDomain.ts"
 export { FrozenChunkWrong } from "./EntriesPack.ts"
@@ -7,8 +8,11 @@ export * as Explanation from "./Explanation.ts"
 export * from "./History.ts"
 export { HotChunkDamaged } from "./HotChunk.ts"
 export { SourceDiverged } from "./Ingestion.ts"
+export type { LifecycleReport } from "./Lifecycle.ts"
 export * as WorkerPool from "./live/WorkerPool.ts"
+export type { PrunePlan } from "./PrunePlan.ts"
 export { HistoryHole } from "./Recovery.ts"
+export type { RetryOptions } from "./Retrying.ts"
 export * from "./Source.ts"
 export {
   AcknowledgedEntryLost,
