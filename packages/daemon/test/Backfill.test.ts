@@ -235,6 +235,20 @@ describe("Backfill", () => {
     })
   )
 
+  it.effect("takes chunks whose entries have no keys", () => {
+    const entries = demo(18).map((bytes, seq) => (seq < 10 ? text(`line ${seq}`) : bytes))
+    return withStore(
+      makeMachine({ domain }),
+      (store) =>
+        Effect.gen(function* () {
+          assert.strictEqual((yield* store.ingest(listSource(entries).source)).backfilledChunkCount, 4)
+          assert.isTrue(Option.isNone(yield* store.history.find(keyOf(3))))
+          assert.strictEqual(Option.getOrThrow(yield* store.history.find(keyOf(12))).seq, 12)
+        }),
+      options
+    )
+  })
+
   it.effect("goes on at a refused entry with everything before it", () => {
     const machine = makeMachine({ domain })
     const entries = demo(30).map((bytes, seq) => (seq === 14 ? text("two\nlines") : bytes))

@@ -170,12 +170,13 @@ const makeKeyRun = (file: File, keyCount: number, expected: ExpectedRun | undefi
     return yield* offsetsFrom(file, keyCount, sought, yield* findLowerBound(file, keyCount, sought))
   })
 
-  const rows = Stream.paginate(0, (start: number) =>
+  const pages = Stream.paginate(0, (start: number) =>
     Effect.map(readPage(file, keyCount, start), (page) => {
       const next = start + page.rowCount
       return [rowsOf(page), next < keyCount ? Option.some(next) : Option.none()] as const
     })
   )
+  const rows = keyCount === 0 ? Stream.empty : pages
 
   return { path, keyCount, find, verify, rows }
 }
