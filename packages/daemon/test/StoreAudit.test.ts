@@ -340,6 +340,22 @@ describe("StoreAudit.audit", () => {
         put("index:00000000:00000000:00000002", "pruning")
       })
       assert.deepStrictEqual(yield* foundAfter(plant, { settled: false, keptChunks: 3 }), [])
+      // As a backfill leaves it that was killed after retention had passed the chunk that took no entries meanwhile.
+      const passed = rows((put, remove) => {
+        put("config:begin_seq", "12")
+        remove("chunk:00000001:entries")
+      })
+      const taken = inCatalog((catalog) =>
+        catalog.openHot(Geometry.ChunkId(1), { keyspaces: hotKeyspaces, seed: () => undefined })
+      )
+      const emptied = Effect.andThen(
+        passed,
+        Effect.andThen(
+          onDisk((disk) => disk.unlink(pack(1))),
+          taken
+        )
+      )
+      assert.deepStrictEqual(yield* foundAfter(emptied, { settled: false, keptChunks: 3 }), [])
       const removed = Effect.andThen(plant, Built.flip(pack(1), 3))
       assert.lengthOf(yield* foundAfter(removed, { settled: false }), 1)
     })

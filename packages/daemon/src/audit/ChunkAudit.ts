@@ -175,7 +175,9 @@ const readHot = Effect.fnUntraced(function* (
     const wrong = (detail: string) => new PackImage.ImageWrong({ path, detail, items: Option.none() })
     if (last < firstSeq - 1 || last > Names.lastSeqOf(numbers, chunk))
       return yield* wrong(`its last entry is ${last}, which is not of chunk ${chunk}`)
-    if (chunk < context.liveChunk && last !== Names.lastSeqOf(numbers, chunk))
+    // Before the beginning of history lies what is about to go: one that took no entries while a backfill went past it, too.
+    const isPromised = chunk >= Names.chunkOf(numbers, numbers.beginSeq)
+    if (isPromised && chunk < context.liveChunk && last !== Names.lastSeqOf(numbers, chunk))
       return yield* wrong(`it ends at entry ${last}, although later chunks have entries`)
     const to = Math.min(last, Math.max(context.latest, firstSeq - 1))
     yield* readEntries(context, { chunk, path, key, entries: HotImage.entries(hot, firstSeq), to }, image, findings)
