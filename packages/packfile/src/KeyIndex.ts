@@ -1,4 +1,7 @@
-/** From a key to the seq that may have it, for a window's chunks: about four bytes a key, and no key is stored. */
+/**
+ * From a key to the seq that may have it, for a window's chunks: about four bytes a key, and no key is stored. Whoever chooses the bytes of keys
+ * can make a block of them take 19 or 20 bytes a key: then it holds their prefixes.
+ */
 import { Effect, type Scope } from "effect"
 import { Disk, type DiskError } from "./Disk.ts"
 import type { DuplicatePolicy, IndexFields } from "./format/KeyIndexFormat.ts"

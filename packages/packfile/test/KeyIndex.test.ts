@@ -359,6 +359,36 @@ describe("KeyIndex.build and damage", () => {
   )
 })
 
+describe("KeyIndex.build and keys that were chosen to collide", () => {
+  /** Hashes like `key` with every other seed: only upper bits differ, which the multiplications of the hash do not spread. */
+  const twinOf = (key: Uint8Array): Uint8Array => {
+    const twin = key.slice()
+    for (const at of [4, 8, 12]) twin[at]! ^= 0x80
+    twin[13]! ^= 0x01
+    return twin
+  }
+
+  it.effect("KeyIndex.build finds each of them, and lets others run after each block", () =>
+    onDisk(
+      Effect.gen(function* () {
+        const next = randomNumbers(5)
+        const blockCount = 40
+        const keys = Array.from({ length: 32 * blockCount }, () => randomKey(next)).flatMap((key) => [key, twinOf(key)])
+        const rows = keys.map((key, offset) => ({ key, offset }))
+        const order = orderOf(yield* writeRuns([rows]))
+        const fiber = yield* Effect.forkChild(buildSmall(order, { blockSize: 64 }), { startImmediately: true })
+        let turns = 0
+        for (; fiber.pollUnsafe() === undefined; turns++) yield* Effect.yieldNow
+        yield* Fiber.join(fiber)
+        assert.isAtLeast(turns, blockCount - 1)
+        const index = yield* both("/keys.idx")
+        assert.isAbove(index.resident.sizeBytes, 19 * rows.length)
+        for (const { key, offset } of rows) assert.strictEqual(yield* lookUp(index, key), offset)
+      })
+    )
+  )
+})
+
 describe("KeyIndex on damaged bytes", () => {
   const next = randomNumbers(77)
   const rows = Array.from({ length: 30 }, (_, at) => ({ key: randomKey(next), offset: at }))

@@ -27,7 +27,10 @@ export interface IndexOrder {
 /** How it is built. What is in the file depends on `keysPerBlock` and `seedCount` alone. */
 export interface BuildSettings extends RunInput.RunInputLimits {
   readonly keysPerBlock: (rowCount: number) => number
-  /** Seeds that are tried for a block, up to 256, before it keeps its prefixes. */
+  /**
+   * Seeds that are tried for a block, up to 256, before it keeps its prefixes. Of 1,000 blocks of any keys that were not chosen to collide at
+   * most 2 need a second one; each that fails costs as much as a block.
+   */
   readonly seedCount: number
 }
 
@@ -45,14 +48,14 @@ const usualBlockCount: number = 2 ** 18
 /** Bytes of a file after which the system is asked to write them back. */
 const bytesPerSync: number = 8 * 1024 * 1024
 
-/** Blocks between two chances for other fibers: 16,384 keys, some 3 ms. */
-const blocksPerTurn = 4
+/** Seeds tried between two chances for other fibers, one for a block as a rule: 16,384 keys, some 3 ms. */
+const seedsPerTurn = 4
 
 export const defaultSettings: BuildSettings = {
   pagesSizeBytes: 16 * 1024 * 1024,
   openFiles: 1024,
   batchRows: 32_768,
-  seedCount: 256,
+  seedCount: 16,
   keysPerBlock: (rowCount) => {
     let keys = usualKeysPerBlock
     while (keys < Format.maxKeysPerBlock && rowCount / keys > usualBlockCount) keys *= 2
@@ -122,6 +125,7 @@ const writeBlocks: (
   const { block, order, output, settings } = building
   const batch = RowBatch.make(Math.max(settings.batchRows, input.pages.views.length))
   const feed = KeyFeed.make(batch, block, { keysPerBlock, duplicates: order.duplicates })
+  let turnSeeds = 0
   while (true) {
     yield* input.refill
     RunMerge.fill(input.pages, batch)
@@ -130,9 +134,11 @@ const writeBlocks: (
     feed.at = 0
     let state = KeyFeed.move(feed)
     for (; state === "full"; state = KeyFeed.move(feed)) {
-      pushBlock(building)
+      turnSeeds += pushBlock(building)
       if (!output.hasRoom()) yield* output.reserve
-      if (building.blockCount % blocksPerTurn === 0) yield* Effect.yieldNow
+      if (turnSeeds < seedsPerTurn) continue
+      turnSeeds = 0
+      yield* Effect.yieldNow
     }
     if (state === "duplicate") return yield* duplicateKey(order, block, feed.duplicateOffset)
   }
@@ -140,8 +146,8 @@ const writeBlocks: (
   return feed.duplicateCount
 })
 
-/** Encodes the block, writes it out and empties it. */
-const pushBlock = (building: Building): void => {
+/** Encodes the block, writes it out and empties it; returns how many seeds were tried. */
+const pushBlock = (building: Building): number => {
   const { block, blockBytes, encoded, encodeOptions, output, solver, table } = building
   BlockCodec.encode(solver, block, encodeOptions, blockBytes, encoded)
   const checksum = Crc32c.update(0, blockBytes, 0, encoded.sizeBytes)
@@ -155,6 +161,7 @@ const pushBlock = (building: Building): void => {
   building.keyCount += block.keyCount
   building.blockCount++
   block.keyCount = 0
+  return encoded.kind === Format.kinds.hashed ? encoded.seed + 1 : encodeOptions.seedCount
 }
 
 /** The table and the footer, and last of all the header, which cannot be known before. */
