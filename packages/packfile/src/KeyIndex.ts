@@ -30,9 +30,9 @@ export interface BuildOptions {
   readonly coverage: IndexCoverage
   /** What the offsets of the runs count from. */
   readonly windowFirstSeq: number
-  /** First seq of chunk `lo`. */
+  /** First seq of chunk `lo`; not before {@link BuildOptions.windowFirstSeq}. */
   readonly coverageFirstSeq: number
-  /** Last seq of chunk `hi`. */
+  /** Last seq of chunk `hi`, not before the first. */
   readonly coverageLastSeq: number
   /** Default `error`. */
   readonly duplicates?: DuplicatePolicy
@@ -94,6 +94,12 @@ export const build: (
   options: BuildOptions
 ) => Effect.Effect<IndexSummary, KeyIndexDuplicateKey | KeyRunCorrupt | DiskError, Disk> = Effect.fn("KeyIndex.build")(
   function* (options: BuildOptions) {
+    const { coverageFirstSeq, coverageLastSeq, windowFirstSeq } = options
+    if (!(windowFirstSeq <= coverageFirstSeq && coverageFirstSeq <= coverageLastSeq)) {
+      return yield* Effect.die(
+        new RangeError(`Window from ${windowFirstSeq} cannot have seqs ${coverageFirstSeq} to ${coverageLastSeq}`)
+      )
+    }
     const order = { ...options, duplicates: options.duplicates ?? "error" }
     return yield* NewFile.create(order.path, (file) => IndexBuild.writeTo(file, order, IndexBuild.defaultSettings))
   }

@@ -14,6 +14,8 @@ import type { KeyRunCorrupt } from "./KeyError.ts"
 import * as RunRows from "./kernel/RunRows.ts"
 import * as RunSorter from "./kernel/RunSorter.ts"
 
+export type { ExpectedRun } from "./internal/RunFile.ts"
+
 /** Bytes of a key that runs and indexes hold: its first ones. */
 export const prefixSizeBytes: number = Format.prefixSizeBytes
 
@@ -23,13 +25,6 @@ export interface RunSummary {
   /** CRC32C of the whole file. */
   readonly checksum: number
   readonly sizeBytes: number
-}
-
-/** What is known of a run from elsewhere. */
-export interface ExpectedRun {
-  readonly keyCount: number
-  /** CRC32C of the whole file. */
-  readonly checksum: number
 }
 
 /** Collects the keys of a chunk, in any order, in 20 bytes each and 2 MiB. */
@@ -137,10 +132,10 @@ export const write: (path: string, bytes: Uint8Array) => Effect.Effect<RunSummar
 /** Opens a run for the scope. With `expected` its count is checked at once, its checksum by the first {@link KeyRun.find} and by {@link KeyRun.verify}. */
 export const open: (
   path: string,
-  expected?: ExpectedRun
+  expected?: RunFile.ExpectedRun
 ) => Effect.Effect<KeyRun, KeyRunCorrupt | DiskError, Disk | Scope.Scope> = Effect.fn("KeyRun.open")(function* (
   path: string,
-  expected?: ExpectedRun
+  expected?: RunFile.ExpectedRun
 ) {
   const disk = yield* Disk
   const file = yield* disk.open(path, "read")
@@ -148,7 +143,7 @@ export const open: (
   return makeKeyRun(file, keyCount, expected)
 })
 
-const makeKeyRun = (file: File, keyCount: number, expected: ExpectedRun | undefined): KeyRun => {
+const makeKeyRun = (file: File, keyCount: number, expected: RunFile.ExpectedRun | undefined): KeyRun => {
   const { path } = file
   let isTrusted = expected === undefined
   const verifyOnce = Semaphore.makeUnsafe(1).withPermit(
