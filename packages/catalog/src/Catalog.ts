@@ -82,7 +82,7 @@ export interface CatalogOptions<E = never, R = never> {
    */
   readonly checkFiles?: boolean
   /**
-   * A time in milliseconds of the clock: readers may still reach what was demoted at it or later. The sweep leaves that, and writing
+   * A time in milliseconds of `SteadyClock`: readers may still reach what was demoted at it or later. The sweep leaves that, and writing
    * it anew is refused with `CatalogBusy`. A reader's own time must be taken before its snapshot. What was demoted before this start
    * nobody reaches. Default: nobody reaches anything.
    */

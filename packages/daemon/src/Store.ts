@@ -13,12 +13,13 @@ import {
   HotEngine,
   Layout,
   type Retention,
+  SteadyClock,
   StorageLock
 } from "@icecore/catalog"
 import { Zstd } from "@icecore/codec"
 import { Engine } from "@icecore/engine"
 import { Disk } from "@icecore/packfile"
-import { Clock, Context, Data, Deferred, Effect, Layer, Option, type Scope, Semaphore, Stream } from "effect"
+import { Context, Data, Deferred, Effect, Layer, Option, type Scope, Semaphore, Stream } from "effect"
 import { ArtifactWork } from "./ArtifactWork.ts"
 import * as Backfill from "./Backfill.ts"
 import { Domain } from "./Domain.ts"
@@ -235,7 +236,7 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
         ...(isReadOnly ? { checkFiles: false } : earliestOf(options, checked.firstSeq)),
         destroyableBefore: Effect.gen(function* () {
           // What is demoted in this very millisecond may be destroyed in it when there is no grace.
-          const due = (yield* Clock.currentTimeMillis) - graceMillis + (graceMillis === 0 ? 1 : 0)
+          const due = (yield* SteadyClock.currentMillis) - graceMillis + (graceMillis === 0 ? 1 : 0)
           const before = Math.min(due, holds.oldestMillis())
           return Option.match(yield* oldestViewMillis, {
             onNone: () => before,

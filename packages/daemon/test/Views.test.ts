@@ -50,6 +50,22 @@ describe("Views", () => {
     )
   )
 
+  it.effect("keep what they reach although the time of day is set back", () =>
+    withTiers({}, (tiers) =>
+      Effect.gen(function* () {
+        yield* TestClock.adjust("1 hour")
+        yield* spread(tiers)
+        const scope = yield* Scope.make()
+        yield* Scope.provide(tiers.views.open, scope)
+        yield* TestClock.setTime(0)
+        yield* tiers.prune(2)
+        assert.isAbove(yield* tiers.sweep, 0)
+        yield* Scope.close(scope, Exit.void)
+        assert.strictEqual(yield* tiers.sweep, 0)
+      })
+    )
+  )
+
   it.effect("do not keep anything once they have expired", () =>
     withTiers({ views: { maxAgeMillis: 300_000 } }, (tiers) =>
       Effect.gen(function* () {

@@ -8,8 +8,9 @@
  *
  * The time of a demotion is that after its batch: who opens a snapshot later than it does not find the artifact frozen.
  */
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { type ArtifactKey, type ArtifactState, encodeKey, type StorageKey } from "../format/CatalogKey.ts"
+import * as SteadyClock from "../SteadyClock.ts"
 
 /** Keys noted at most, about 20 MB of them. */
 export const maxNoted = 65_536
@@ -32,7 +33,7 @@ export interface Pending {
   readonly forget: (keys: ReadonlyArray<StorageKey>) => void
   /** Runs the batch that demotes artifacts. Readers may reach those that were frozen, from before it as long as they like. */
   readonly demoting: <A, E, R>(demoted: ReadonlyArray<Demoted>, batch: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** When the key was demoted, in milliseconds of the clock: infinite while it is, −infinite when nobody reaches it. */
+  /** When the key was demoted, in milliseconds of `SteadyClock`: infinite while it is, −infinite when nobody reaches it. */
   readonly demotedAt: (key: StorageKey) => number
   /** Every key noted; undefined when there are more than were noted. */
   readonly known: () => ReadonlyArray<StorageKey> | undefined
@@ -84,7 +85,7 @@ export const make = (limit: number = maxNoted): Pending => {
       Effect.suspend(() => {
         putAll(demoted, Number.POSITIVE_INFINITY)
         return Effect.onExit(batch, () =>
-          Effect.map(Clock.currentTimeMillis, (now) => {
+          Effect.map(SteadyClock.currentMillis, (now) => {
             isDemotingMore = false
             putAll(demoted, now)
           })

@@ -1,11 +1,12 @@
 import { assert, type Vitest } from "@effect/vitest"
 import { Disk } from "@icecore/packfile"
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import * as Catalog from "../../src/Catalog.ts"
 import { chunkKey } from "../../src/format/CatalogKey.ts"
 import { ChunkId } from "../../src/Geometry.ts"
 import * as Layout from "../../src/Layout.ts"
+import * as SteadyClock from "../../src/SteadyClock.ts"
 import * as StorageLock from "../../src/StorageLock.ts"
 import {
   audit,
@@ -51,7 +52,7 @@ export const removalSuite = (it: Vitest.MethodsNonLive<Store>): void => {
         layout,
         geometry,
         domain,
-        destroyableBefore: Effect.map(Clock.currentTimeMillis, (now) => now - 60_000)
+        destroyableBefore: Effect.map(SteadyClock.currentMillis, (now) => now - 60_000)
       })
       yield* Effect.scoped(
         Effect.gen(function* () {

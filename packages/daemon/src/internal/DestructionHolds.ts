@@ -2,12 +2,13 @@
  * Holds that keep frozen files from being destroyed for as long as long work needs them: what was demoted at or after the moment
  * of a hold stays on disk until the hold ends.
  */
-import { Clock, Effect, type Scope } from "effect"
+import { SteadyClock } from "@icecore/catalog"
+import { Effect, type Scope } from "effect"
 
 export interface DestructionHolds {
   /** Holds from now on, for the scope. */
   readonly hold: Effect.Effect<void, never, Scope.Scope>
-  /** When the oldest hold began, in milliseconds of the clock; infinite when there is none. */
+  /** When the oldest hold began, in milliseconds of `SteadyClock`; infinite when there is none. */
   readonly oldestMillis: () => number
 }
 
@@ -16,7 +17,7 @@ export const make = (): DestructionHolds => {
   return {
     hold: Effect.asVoid(
       Effect.acquireRelease(
-        Effect.map(Clock.currentTimeMillis, (now) => {
+        Effect.map(SteadyClock.currentMillis, (now) => {
           const id = Symbol()
           held.set(id, now)
           return id

@@ -11,8 +11,8 @@
  * PERF: views of one state share handles and snapshot (a {@link Base}), until a change advances the epoch or the state is
  * {@link shareMillis} old, because a snapshot costs as much as a warm read of an entry.
  */
-import { type Catalog, type CatalogReadError, type CatalogSnapshot, Geometry } from "@icecore/catalog"
-import { Clock, Effect, Exit, Option, Scope } from "effect"
+import { type Catalog, type CatalogReadError, type CatalogSnapshot, Geometry, SteadyClock } from "@icecore/catalog"
+import { Effect, Exit, Option, Scope } from "effect"
 import { ViewExpired, ViewsExhausted } from "../History.ts"
 import type { StorageError } from "../StorageError.ts"
 import type { HotHandle, HotHandles, HotSet } from "./HotSet.ts"
@@ -89,7 +89,7 @@ export interface Views {
   /** Views that are open, those of the store's own work aside. */
   readonly count: () => number
   /**
-   * Milliseconds of the clock: whatever was demoted before is reached by no view that is open and not expired, nor by one that is opened
+   * Milliseconds of `SteadyClock`: whatever was demoted before is reached by no view that is open and not expired, nor by one that is opened
    * later. None while no view is open.
    */
   readonly oldestOpenedMillis: Effect.Effect<Option.Option<number>>
@@ -190,7 +190,7 @@ export const make = (options: ViewsOptions): Effect.Effect<Views, never, Scope.S
         const known = base.routes.get(chunk)
         return known === undefined ? findRoute(base, chunk) : Effect.succeed(known)
       },
-      check: Effect.flatMap(Clock.currentTimeMillis, (nowMillis) => {
+      check: Effect.flatMap(SteadyClock.currentMillis, (nowMillis) => {
         const ageMillis = nowMillis - openedMillis
         return ageMillis > maxAgeMillis
           ? Effect.fail(new ViewExpired({ ageMillis, limitMillis: maxAgeMillis }))
@@ -205,7 +205,7 @@ export const make = (options: ViewsOptions): Effect.Effect<Views, never, Scope.S
     }
 
     const enter: Effect.Effect<View, CatalogReadError> = Effect.clockWith((clock) => {
-      const nowMillis = clock.currentTimeMillisUnsafe()
+      const nowMillis = SteadyClock.currentMillisUnsafe(clock)
       const { nextSeq } = state
       return current !== undefined && nowMillis - current.openedMillis < shareMillis
         ? Effect.succeed(join(current, nextSeq, nowMillis))
@@ -233,7 +233,7 @@ export const make = (options: ViewsOptions): Effect.Effect<Views, never, Scope.S
       return leave(view)
     }
 
-    const oldestOpenedMillis = Effect.flatMap(Clock.currentTimeMillis, (nowMillis) =>
+    const oldestOpenedMillis = Effect.flatMap(SteadyClock.currentMillis, (nowMillis) =>
       Effect.map(advance, () => {
         const open = [...bases].filter((base) => nowMillis - base.joinedMillis <= maxAgeMillis)
         return open.length === 0 ? Option.none() : Option.some(Math.min(...open.map((base) => base.openedMillis)))
