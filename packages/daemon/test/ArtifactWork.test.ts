@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Zstd, ZstdLive } from "@icecore/codec"
 import { Disk, KeyRun } from "@icecore/packfile"
 import { CrashRecorder, SimulatedDisk } from "@icecore/packfile/testing"
-import { Effect, Layer, Option, Stream } from "effect"
+import { Effect, Layer, Option, Result, Stream } from "effect"
 import { ArtifactWork, type ChunkJob, layerInline } from "../src/ArtifactWork.ts"
 import { Domain } from "../src/Domain.ts"
 import * as NdjsonDomain from "../src/domain/NdjsonDomain.ts"
@@ -232,6 +232,25 @@ describe("ArtifactWork", () => {
       { domain: keyed }
     )
   )
+
+  it.effect("writeChunk removes no file that another job made of it since it looked", () => {
+    // Both look before either creates.
+    const late = (disk: Disk): Disk => ({ ...disk, stat: (path) => Effect.tap(disk.stat(path), () => Effect.yieldNow) })
+    return withWork(
+      (work) =>
+        Effect.gen(function* () {
+          const job = chunkJob("/w", { entryCount: 30, hasKeys: true })
+          const write = Effect.result(work.writeChunk(job, keyedEntries(130, 30)))
+          const results = yield* Effect.all([write, write], { concurrency: 2 })
+          assert.deepStrictEqual(
+            results.flatMap((result) => (Result.isFailure(result) ? [result.failure._tag] : [])),
+            ["DiskExists"]
+          )
+          assert.deepStrictEqual(yield* namesIn("/w"), ["3.bin", "3.pack"])
+        }),
+      { domain: keyed, mapDisk: late }
+    )
+  })
 
   it.effect(
     "writeRun derives from the pack the run that writeChunk wrote, and refuses a pack that expects another",
