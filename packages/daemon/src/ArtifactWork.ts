@@ -6,8 +6,9 @@
  * the files hold the same: they are pure functions of the entries, the domain and the job.
  *
  * A file that a job was to make is written, synced and read back whole before the job succeeds; its name in its directory is the
- * caller's to sync. A job that fails or is interrupted removes what it has written before it ends. Only {@link WorkerLost}
- * leaves files behind, as a crash does: the catalog's write protocol removes them when it tries again.
+ * caller's to sync. A job that fails or is interrupted removes what it has written before it ends. Two things leave files behind, as a
+ * crash does: {@link WorkerLost}, and an interruption that comes when all is written and only the answer is on its way. The catalog's write
+ * protocol removes them when it tries again.
  *
  * Any number of jobs may be under way, each with the memory of a few records beside its keys (40 bytes each): whoever starts jobs
  * bounds them.

@@ -2,13 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import { Zstd, ZstdLive } from "@icecore/codec"
 import { Disk, KeyRun } from "@icecore/packfile"
 import { CrashRecorder, SimulatedDisk } from "@icecore/packfile/testing"
-import { Effect, Layer, Option, Result, Stream } from "effect"
+import { Effect, Fiber, Layer, Option, Result, Stream } from "effect"
 import { ArtifactWork, type ChunkJob, layerInline } from "../src/ArtifactWork.ts"
-import { Domain } from "../src/Domain.ts"
+import { Domain, keySizeBytes } from "../src/Domain.ts"
 import * as NdjsonDomain from "../src/domain/NdjsonDomain.ts"
 import * as EntriesPack from "../src/EntriesPack.ts"
 import type { Entry } from "../src/Entry.ts"
 import * as SynchronousZstd from "../src/internal/work/SynchronousZstd.ts"
+import * as KeyedDomain from "./support/KeyedDomain.ts"
 import { chunkJob, contentOf, keyedEntries, keyedEntry, keyOptions, namesIn } from "./support/WorkHarness.ts"
 
 const zstdLayer = Layer.provide(SynchronousZstd.layer, ZstdLive.layer)
@@ -230,6 +231,35 @@ describe("ArtifactWork", () => {
           assert.deepStrictEqual(yield* contentOf("/w/3.bin"), before)
         }),
       { domain: keyed }
+    )
+  )
+
+  it.effect("writeChunk on the calling thread lets others run while it sorts keys", () =>
+    withWork(
+      (work) =>
+        Effect.gen(function* () {
+          const entryCount = 600
+          const keyAt = (number: number): Uint8Array => {
+            const key = new Uint8Array(keySizeBytes)
+            new DataView(key.buffer).setUint32(0, Math.imul(number, 0x9e37_79b1))
+            return key
+          }
+          const entryAt = (index: number): Entry => ({
+            seq: 130 + index,
+            bytes: KeyedDomain.entryWith(
+              Array.from({ length: 250 }, (_, key) => keyAt(250 * index + key)),
+              new Uint8Array()
+            )
+          })
+          const job = { ...chunkJob("/w", { entryCount, hasKeys: true }), entries: Option.none() }
+          const entries = Stream.make(Array.from({ length: entryCount }, (_, index) => entryAt(index)))
+          const fiber = yield* Effect.forkChild(work.writeChunk(job, entries), { startImmediately: true })
+          let turns = 0
+          for (; fiber.pollUnsafe() === undefined; turns++) yield* Effect.yieldNow
+          yield* Fiber.join(fiber)
+          assert.isAtLeast(turns, 2)
+        }),
+      { domain: KeyedDomain.make("error") }
     )
   )
 

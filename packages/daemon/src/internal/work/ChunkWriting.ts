@@ -123,13 +123,12 @@ const finishRun = (
   builder: KeyRun.RunBuilder,
   target: ChunkJob["keys"]
 ): Effect.Effect<KeyRun.RunSummary, DiskError, Disk> =>
-  Effect.suspend(() => {
-    const bytes = builder.finish()
-    return Option.match(target, {
+  Effect.flatMap(builder.finishYielding, (bytes) =>
+    Option.match(target, {
       onNone: () => Effect.succeed(KeyRun.summarize(bytes)),
       onSome: ({ path }) => KeyRun.write(path, bytes)
     })
-  })
+  )
 
 const readBack = (
   path: string,
@@ -154,7 +153,7 @@ export const writeRun: (domain: Domain, job: RunJob) => Work<KeyRun.RunSummary> 
   const builder = KeyRun.builder()
   const entries = EntriesPack.range(pack, { from: firstSeq, to: firstSeq + entryCount - 1, order: "ascending" })
   yield* Stream.runDrain(checked(ChunkPass.make(job, domain, builder), entries))
-  const bytes = builder.finish()
+  const bytes = yield* builder.finishYielding
   const { keyCount, checksum } = KeyRun.summarize(bytes)
   if (Option.isSome(pack.run) && (pack.run.value.keyCount !== keyCount || pack.run.value.checksum !== checksum)) {
     const detail = `its entries give ${describe({ keyCount, checksum })}, expected ${describe(pack.run.value)}`
