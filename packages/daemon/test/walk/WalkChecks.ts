@@ -89,14 +89,11 @@ const requireRange = (
 }
 
 /** Every key of the entry finds what it should. */
-const keysOf = ({ history, content, floor, nextSeq, firstSeq }: ReadCheck, duplicates: DuplicatePolicy, seq: number) =>
+const keysOf = ({ history, content, floor, nextSeq }: ReadCheck, duplicates: DuplicatePolicy, seq: number) =>
   Effect.gen(function* () {
     for (const key of content.keysAt(seq)) {
       const holders = content.holders({ key, seq, from: floor, to: nextSeq - 1 })
       const found = yield* history.find(bytesOfKey(key))
-      // A key whose first entry is pruned may be found no more.
-      const isFirstGone = content.holders({ key, seq, from: firstSeq, to: floor - 1 }).length > 0
-      if (duplicates === "first" && isFirstGone && Option.isNone(found)) continue
       require(Option.isSome(found), () => `key ${key} of entry ${seq} is not found`)
       const expected = duplicates === "first" ? holders[0]! : holders.at(-1)!
       if (Option.isSome(found))

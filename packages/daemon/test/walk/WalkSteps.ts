@@ -47,8 +47,17 @@ export type Step =
       /** Crashes of the recoveries after it. */
       readonly again: ReadonlyArray<CrashPick>
     })
-  /** An entry with a key that another one has already: in the served range, or the same first 16 bytes only. */
-  | { readonly _tag: "Duplicate"; readonly of: number; readonly kind: "key" | "prefix"; readonly before: number }
+  /**
+   * Entries, the last of which has a key that an entry before it has already, or the same first 16 bytes only: offered by a program,
+   * or by a source.
+   */
+  | {
+      readonly _tag: "Duplicate"
+      readonly of: number
+      readonly kind: "key" | "prefix"
+      readonly before: number
+      readonly way: "append" | "ingest"
+    }
   | { readonly _tag: "OpenView"; readonly at: number; readonly order: "ascending" | "descending" }
   | { readonly _tag: "AdvanceView"; readonly view: number; readonly count: number }
   | { readonly _tag: "CloseView"; readonly view: number }
@@ -73,7 +82,7 @@ const stepWeights: ReadonlyArray<readonly [Step["_tag"], number]> = [
   ["Settle", 6],
   ["Restart", 7],
   ["Crash", 22],
-  ["Duplicate", 5],
+  ["Duplicate", 7],
   ["OpenView", 6],
   ["AdvanceView", 8],
   ["CloseView", 3],
@@ -131,7 +140,13 @@ export const stepAt = (seed: number, index: number): Step => {
       return { _tag: tag, during: workOf(weighted(workWeights)), ...pick(), again }
     }
     case "Duplicate":
-      return { _tag: tag, of: next(), kind: below(4) === 0 ? "prefix" : "key", before: below(3) }
+      return {
+        _tag: tag,
+        of: next(),
+        kind: below(4) === 0 ? "prefix" : "key",
+        before: below(9),
+        way: below(2) === 0 ? "append" : "ingest"
+      }
     case "OpenView":
       return { _tag: tag, at: next(), order: below(2) === 0 ? "ascending" : "descending" }
     case "AdvanceView":

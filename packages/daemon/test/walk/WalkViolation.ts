@@ -13,7 +13,7 @@ export const require = (holds: boolean, detail: () => string): void => {
 /** A walk that found something wrong. */
 export interface WalkViolation {
   readonly problem: string
-  /** The step at which it showed. */
+  /** The step at which it showed; infinite when it was the settling after the last one. */
   readonly step: number
   /** What each step did, in order. */
   readonly trace: ReadonlyArray<string>
@@ -58,9 +58,11 @@ const formatSteps = (steps: ReadonlyArray<number>): string => {
 export const describe = (
   walk: { readonly subject: string; readonly seed: number; readonly steps: ReadonlyArray<number> },
   violation: WalkViolation
-): string =>
-  [
-    `Walk ${walk.subject}, seed ${walk.seed}, breaks a promise at step ${violation.step}: ${violation.problem}`,
+): string => {
+  const at = Number.isFinite(violation.step) ? `step ${violation.step}` : "its end"
+  return [
+    `Walk ${walk.subject}, seed ${walk.seed}, breaks a promise at ${at}: ${violation.problem}`,
     ...violation.trace.map((line) => `  ${line}`),
     `  replay: ${replayVariable}='${formatReplay(walk)}' bun --bun vitest run test/walk/Walk.test.ts`
   ].join("\n")
+}
