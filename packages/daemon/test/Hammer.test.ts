@@ -8,6 +8,7 @@ import * as StoreAudit from "../src/StoreAudit.ts"
 import * as Hammer from "./support/HammerReaders.ts"
 import * as KeyedLog from "./support/KeyedLog.ts"
 import { directory, type EngineName, engineNames, services } from "./support/LiveStore.ts"
+import { anySeed, randomFrom } from "./support/Random.ts"
 import { collect } from "./support/StoreHarness.ts"
 
 /** How long each engine is hammered while everything moves. */
@@ -19,15 +20,6 @@ const geometry = { firstSeq: 0, entriesPerChunk: 400, chunksPerWindow: 6 } as co
 const keptChunks = 9
 /** Entries of one append, which is one commit: no divisor of a chunk, so that appends span boundaries. */
 const appendCount = 70
-
-/** A small generator (Numerical Recipes, "An Even Quicker Generator"), so that a failure names the seed that it came from. */
-const randomFrom = (seed: number): (() => number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state / 2 ** 32
-  }
-}
 
 /** Appends the log from `from` on until it is over. Returns the seq behind the last. */
 const append = Effect.fnUntraced(function* (store: Store.Store, from: number, isOver: (seq: number) => boolean) {
@@ -119,7 +111,7 @@ const survive = Effect.fnUntraced(function* (engine: EngineName, seed: number) {
 
 describe("Store", () => {
   for (const engine of engineNames) {
-    const seed = Math.floor(Math.random() * 2 ** 32)
+    const seed = anySeed()
     it.live(
       `answers eight readers by seq, key and range without one wrong or missing entry while it takes entries, freezes, rolls and prunes, on ${engine}`,
       () =>

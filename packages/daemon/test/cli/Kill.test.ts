@@ -3,25 +3,17 @@ import * as Path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { directory, type EngineName, engineNames } from "../support/LiveStore.ts"
+import { anySeed, randomFrom } from "../support/Random.ts"
 import { expect, run, start, storeFlags } from "./support/Command.ts"
 import { assertSameBytes, filesBelow, lines, settledFiles, textOf } from "./support/Logs.ts"
 
-/** Kills of `ingest`, and then of `run`, on each engine. */
-const killCounts = { ingest: 50, run: 12 }
+/** Kills of `ingest`, and then of `run`, on each engine; beside those of KillLifecycle.test.ts. */
+const killCounts = { ingest: 20, run: 10 }
 
 const entriesPerChunk = 40
 
 /** Lines that are appended whenever the command has caught up, so that every kill meets work. */
 const linesAtOnce = 500
-
-/** A small generator (Numerical Recipes, "An Even Quicker Generator"), so that a failure names the seed that it came from. */
-const randomFrom = (seed: number): (() => number) => {
-  let state = seed >>> 0
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state / 2 ** 32
-  }
-}
 
 interface Kills {
   readonly engine: EngineName
@@ -103,14 +95,14 @@ describe("icecore", () => {
       Effect.forEach(
         engineNames,
         (engine) => {
-          const seed = Math.floor(Math.random() * 2 ** 32)
+          const seed = anySeed()
           return Effect.onError(Effect.scoped(survive({ engine, seed })), () =>
             Effect.logError(`The kills of ${engine} came from seed ${seed}`)
           )
         },
         { concurrency: 2, discard: true }
       ),
-    // Some 80 seconds of two processors; other work on the machine stretches it.
+    // Some 40 seconds of two processors; other work on the machine stretches it.
     900_000
   )
 })

@@ -106,11 +106,11 @@ export const failureLine = ({ stderr }: Ended): string => {
   return lines[0]!
 }
 
-/** Polls until `probe` gives something, for at most `seconds`; dies with what `describe` says then. */
+/** Polls until `probe` gives something, for at most `seconds`, `everyMillis` (20); dies with what `describe` says then. */
 export const eventually = <A>(
   what: string,
   probe: () => A | undefined | Promise<A | undefined>,
-  options: { readonly seconds?: number; readonly describe?: () => string } = {}
+  options: { readonly seconds?: number; readonly everyMillis?: number; readonly describe?: () => string } = {}
 ): Effect.Effect<A> =>
   Effect.promise(async () => {
     const end = performance.now() + (options.seconds ?? 20) * 1_000
@@ -118,7 +118,7 @@ export const eventually = <A>(
       const found = await probe()
       if (found !== undefined) return found
       if (performance.now() > end) throw new Error(`Waited in vain until ${what}. ${options.describe?.() ?? ""}`)
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      await new Promise((resolve) => setTimeout(resolve, options.everyMillis ?? 20))
     }
   })
 
