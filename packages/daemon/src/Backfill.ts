@@ -153,7 +153,8 @@ export const make = (options: BackfillOptions): Backfill => {
   const job = Effect.fnUntraced(function* (
     pass: Pass,
     assembly: Assembly,
-    before: Deferred.Deferred<void, Stopped>
+    before: Deferred.Deferred<void, Stopped>,
+    behind: Deferred.Deferred<SourcePosition, Stopped>
   ): Effect.fn.Return<void, JobError> {
     const { chunk, feed } = assembly
     let isFresh = true
@@ -162,19 +163,24 @@ export const make = (options: BackfillOptions): Backfill => {
       isFresh = false
       return feed.entries
     })
-    const attempt = Effect.gen(function* () {
-      yield* Effect.provideService(needSpace({ catalog }, feed.sizeBytes()), Disk, disk)
-      return yield* catalog.writeChunk({
-        chunk,
-        kinds,
-        produce: Effect.fnUntraced(function* (wanted: ReadonlyArray<Catalog.WantedArtifact>) {
+    const inTurn = Effect.andThen(Deferred.await(before), Deferred.await(behind))
+    // IMPORTANT: a chunk that is frozen and does not count as ingested would be read in the place of what is appended next. So
+    // everything that may fail comes before, and nothing interrupts what comes between.
+    const attempt = Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        let position: SourcePosition | undefined
+        yield* restore(Effect.provideService(needSpace({ catalog }, feed.sizeBytes()), Disk, disk))
+        const produce = Effect.fnUntraced(function* (wanted: ReadonlyArray<Catalog.WantedArtifact>) {
           const written = yield* writeWanted({ catalog, work, chunk }, wanted, entries)
-          yield* Deferred.await(before)
+          position = yield* inTurn
           if (isChecked) yield* refuseTaken(Layout.filesOf(catalog.layout, CatalogKey.chunkKey(chunk, "keys"))[0]!)
           return written
         })
+        const written = yield* catalog.writeChunk({ chunk, kinds, produce: (wanted) => restore(produce(wanted)) })
+        yield* pass.onFrozen(chunk, position ?? (yield* restore(inTurn)))
+        return written
       })
-    })
+    )
     const [duration, written] = yield* Effect.timed(
       Effect.retry(attempt, {
         schedule: retrySchedule(upkeep.retry),
@@ -210,9 +216,7 @@ export const make = (options: BackfillOptions): Backfill => {
       const after = Deferred.makeUnsafe<void, Stopped>()
       previous = after
       const task = Effect.gen(function* () {
-        yield* job(pass, assembly, before)
-        const position = yield* Deferred.await(behind)
-        yield* pass.onFrozen(assembly.chunk, position)
+        yield* job(pass, assembly, before, behind)
         chunkCount++
         byteCount += assembly.byteCount
       }).pipe(
