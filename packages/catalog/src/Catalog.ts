@@ -261,9 +261,12 @@ export const make: <E = never, R = never>(
     previousEarliestSeq,
     beginSeq: () => beginSeq,
     setBeginSeq: Effect.fn("Catalog.setBeginSeq")((seq) =>
-      Effect.map(Opening.putPins(database, pins, seq), () => {
-        beginSeq = seq
-      })
+      Number.isSafeInteger(seq) && seq >= 0
+        ? Effect.map(Opening.putPins(database, pins, seq), () => {
+            beginSeq = seq
+          })
+        : // What cannot be read back would be pinned, and the store not be opened again.
+          Effect.die(new RangeError(`history cannot begin at ${seq}`))
     ),
     snapshot: Effect.map(database.snapshot, (reader) => CatalogSnapshot.make({ ...store.table, reader })),
     writeChunk: Effect.fn("Catalog.writeChunk")((chunk) => ArtifactWrite.writeChunk(store, chunk)),

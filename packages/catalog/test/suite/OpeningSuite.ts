@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs"
 import { assert, type Vitest } from "@effect/vitest"
 import { Disk } from "@icecore/packfile"
-import { Effect, Option, Stream } from "effect"
+import { Effect, Exit, Option, Stream } from "effect"
 import * as Catalog from "../../src/Catalog.ts"
 import type * as Geometry from "../../src/Geometry.ts"
 import { ChunkId, WindowId } from "../../src/Geometry.ts"
@@ -83,6 +83,18 @@ export const openSuite = (it: Vitest.MethodsNonLive<Store>): void => {
         })
       )
       assert.strictEqual((yield* start(12)).beginSeq(), 52)
+    })
+  )
+
+  it.effect("Catalog.setBeginSeq dies of what no start could read back, and pins nothing", () =>
+    Effect.gen(function* () {
+      const layout = yield* temporaryLayout
+      const start = Catalog.make({ layout, geometry, domain })
+      for (const seq of [Number.NaN, -1, 0.5, 2 ** 53]) {
+        const exit = yield* Effect.exit(Effect.scoped(Effect.flatMap(start, (catalog) => catalog.setBeginSeq(seq))))
+        assert.isTrue(Exit.hasDies(exit))
+        assert.strictEqual((yield* Effect.scoped(start)).beginSeq(), geometry.firstSeq)
+      }
     })
   )
 
