@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Layer, Stream } from "effect"
-import { HttpServer } from "effect/http"
+import { Clock, Effect, Fiber, Layer, Stream } from "effect"
+import { HttpServer, HttpServerResponse } from "effect/http"
 import * as NdjsonDomain from "../src/domain/NdjsonDomain.ts"
 import { History } from "../src/History.ts"
 import * as HttpService from "../src/http/HttpService.ts"
@@ -73,6 +73,18 @@ const answersOthers = (port: number): Effect.Effect<void> =>
   Effect.map(raw(port, plain), ({ text }) => assert.match(text, /^HTTP\/1\.1 200 [\s\S]*one$/))
 
 describe("NodeHttp", () => {
+  it.live("answers a request that came before anyone served", () =>
+    Effect.gen(function* () {
+      const server = yield* HttpServer.HttpServer
+      const port = Number(new URL(HttpServer.formatAddress(server.address)).port)
+      const early = yield* Effect.forkChild(raw(port, plain))
+      yield* Effect.sleep("200 millis")
+      yield* server.serve(Effect.succeed(HttpServerResponse.text("one")))
+      assert.match((yield* Fiber.join(early)).text, /^HTTP\/1\.1 200 [\s\S]*one$/)
+      yield* answersOthers(port)
+    }).pipe(Effect.scoped, Effect.provide(NodeHttp.layer({ ...defaults, port: 0 })))
+  )
+
   it.live("refuses heads that are too large, malformed or ambiguous", () =>
     serving({}, (port) =>
       Effect.gen(function* () {

@@ -4,7 +4,7 @@
  * `Bun.serve` answers several times faster, but it can neither bound its connections nor the time that a request head may
  * take, so it would leave a daemon open to anyone who sends slowly. Limits come first.
  */
-import { createServer, type Server } from "node:http"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Duration, Effect, Layer } from "effect"
@@ -30,6 +30,7 @@ const makeServer = (options: ServeOptions): Server => {
   // A response that its reader does not take is given up after as long again as it may take to make.
   server.timeout = 2 * options.deadlineMillis
   boundConnections(server, options.maxConnections)
+  keepEarlyRequests(server)
   return server
 }
 
@@ -47,6 +48,25 @@ const boundConnections = (server: Server, maxConnections: number): void => {
       count--
     })
   })
+}
+
+/** Requests that come after the server listens and before anyone serves are kept for who does: nobody else would answer them. */
+const keepEarlyRequests = (server: Server): void => {
+  const early: Array<readonly [IncomingMessage, ServerResponse]> = []
+  const keep = (request: IncomingMessage, response: ServerResponse): void => {
+    early.push([request, response])
+  }
+  const handOver = (event: string | symbol): void => {
+    if (event !== "request") return
+    server.off("newListener", handOver)
+    server.off("request", keep)
+    // The listener is there only after this event.
+    queueMicrotask(() => {
+      for (const [request, response] of early) server.emit("request", request, response)
+    })
+  }
+  server.on("request", keep)
+  server.on("newListener", handOver)
 }
 
 /** Listens for as long as the layer lives. Stops within about five seconds, whatever clients do. */
