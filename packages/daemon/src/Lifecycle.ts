@@ -78,7 +78,10 @@ export const make: (options: LifecycleOptions) => Effect.Effect<Lifecycle, never
       })
     )
     let waiting: Array<Deferred.Deferred<LifecycleReport, StorageError>> = []
+    // Those who wait for the run that is under way.
+    let asked: ReadonlyArray<Deferred.Deferred<LifecycleReport, StorageError>> = []
     let isRunning = false
+    let ended: Option.Option<Exit.Exit<never, never>> = Option.none()
 
     const failed = (cell: Cell, error: StorageError): Effect.Effect<void> =>
       Effect.gen(function* () {
@@ -118,7 +121,7 @@ export const make: (options: LifecycleOptions) => Effect.Effect<Lifecycle, never
       })
 
     const run = Effect.gen(function* () {
-      const asked = waiting
+      asked = waiting
       waiting = []
       const startMillis = yield* Clock.currentTimeMillis
       const done: Array<string> = []
@@ -137,6 +140,7 @@ export const make: (options: LifecycleOptions) => Effect.Effect<Lifecycle, never
         // Something is left or came meanwhile: those who wait, wait for the next run.
         waiting = [...asked, ...waiting]
       else for (const each of asked) Deferred.doneUnsafe(each, Exit.succeed({ done }))
+      asked = []
     })
 
     /** Until there is something to do. */
@@ -161,11 +165,14 @@ export const make: (options: LifecycleOptions) => Effect.Effect<Lifecycle, never
 
     yield* Effect.forever(loop).pipe(
       Effect.onExit((exit) => {
-        // A defect must not pass for quiet: who waits for this fiber dies of it too.
-        if (Exit.isSuccess(exit) || !Cause.hasDies(exit.cause)) return Effect.void
+        // A defect must not pass for quiet, and nobody is to wait for what has ended: who waits for this fiber ends as it does.
+        ended = Option.some(exit)
+        isRunning = false
         onStuck(exit)
-        for (const each of waiting) Deferred.doneUnsafe(each, exit)
-        return Effect.logError("The lifecycle died", exit.cause)
+        for (const each of [...asked, ...waiting]) Deferred.doneUnsafe(each, exit)
+        return Exit.isFailure(exit) && Cause.hasDies(exit.cause)
+          ? Effect.logError("The lifecycle died", exit.cause)
+          : Effect.void
       }),
       Effect.ignoreCause,
       Effect.forkScoped
@@ -181,13 +188,16 @@ export const make: (options: LifecycleOptions) => Effect.Effect<Lifecycle, never
       notify: Effect.sync(() => {
         wake.openUnsafe()
       }),
-      settled: Effect.suspend(() => {
-        const asked = Deferred.makeUnsafe<LifecycleReport, StorageError>()
-        waiting.push(asked)
+      settled: Effect.suspend((): Effect.Effect<LifecycleReport, StorageError> => {
+        if (Option.isSome(ended)) return ended.value
+        const each = Deferred.makeUnsafe<LifecycleReport, StorageError>()
+        waiting.push(each)
         wake.openUnsafe()
-        return Deferred.await(asked)
+        return Deferred.await(each)
       }),
       status: () => {
+        if (Option.isSome(ended))
+          return { state: "failed", problem: Option.some("it ended, and nothing is done any more") }
         const statuses = cells.map(statusOf)
         const standing =
           statuses.find(({ state }) => state === "failed") ?? statuses.find(({ state }) => state === "waiting")

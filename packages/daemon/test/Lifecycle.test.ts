@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { EngineCorrupt } from "@icecore/engine"
 import { DiskFull } from "@icecore/packfile"
-import { Clock, Deferred, Effect, Exit, Fiber, Metric, Option } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Metric, Option, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Lifecycle from "../src/Lifecycle.ts"
 import { isDue } from "../src/lifecycle/RollStage.ts"
@@ -222,6 +222,33 @@ describe("Lifecycle", () => {
         { stage: "counted" }
       )
       assert.strictEqual((yield* Metric.value(failures)).count, 1)
+    })
+  )
+
+  it.effect("leaves nobody waiting when it ends, who asked before, meanwhile or after", () =>
+    Effect.gen(function* () {
+      const gate = Deferred.makeUnsafe<void>()
+      const scope = yield* Scope.make()
+      const slow = stage("freeze", () => Effect.as(Deferred.await(gate), nothing))
+      const { lifecycle } = yield* Scope.provide(make([slow]), scope)
+      const before = yield* Effect.forkChild(lifecycle.settled)
+      yield* TestClock.adjust("1 millis")
+      const meanwhile = yield* Effect.forkChild(lifecycle.settled)
+      yield* TestClock.adjust("1 millis")
+      yield* Scope.close(scope, Exit.void)
+      for (const settled of [Fiber.await(before), Fiber.await(meanwhile), Effect.exit(lifecycle.settled)])
+        assert.isTrue(Exit.isFailure(yield* settled))
+      assert.strictEqual(lifecycle.status().state, "failed")
+    })
+  )
+
+  it.effect("gives its death to who asked before the run that it died in, and to who asks later", () =>
+    Effect.gen(function* () {
+      const { lifecycle } = yield* make([stage("freeze", () => Effect.die("a bug"))])
+      const before = yield* Effect.forkChild(lifecycle.settled)
+      for (const settled of [Fiber.await(before), Effect.exit(lifecycle.settled)])
+        assert.isTrue(Exit.hasDies(yield* settled))
+      assert.strictEqual(lifecycle.status().state, "failed")
     })
   )
 })
