@@ -17,18 +17,20 @@
  * wrong. What the source has beyond its last whole chunk is left to ingestion, too.
  *
  * {@link Backfill.fill} does the same for history before the beginning of the store, which a wider retention asks for: only when all
- * of it is frozen does the history begin with it. Its keys are looked up in the history that is served, which they precede; a
- * key that two chunks of it share is found by the index build where both lie in one window ({@link
- * import("./BuildKeyIndex.ts")}).
+ * of it is frozen does the history begin with it. Where duplicate keys are errors, each key of it, those of chunks that were frozen by an
+ * earlier attempt too, is looked up in the chunks before its own that are to be filled in and in the history behind them all,
+ * which may have taken it since. The first key that is taken ends the widening, and status names both entries.
  *
  * Memory: `bufferBytes` of entries, however large chunks are, beside what the jobs take. A job that must read its chunk again
  * (another attempt, records that must be smaller) asks the source for it from the position before the chunk.
  */
 import { type Catalog, CatalogKey, Geometry, Layout } from "@icecore/catalog"
+import type { Zstd } from "@icecore/codec"
 import { maxValueSizeBytes } from "@icecore/engine"
-import { Disk, KeyRun } from "@icecore/packfile"
-import { Deferred, Effect, Exit, Fiber, Metric, Option, type Scope, Semaphore, Stream } from "effect"
+import { type Disk, KeyRun } from "@icecore/packfile"
+import { type Context, Deferred, Effect, Exit, Fiber, Metric, Option, type Scope, Semaphore, Stream } from "effect"
 import type { ArtifactWorkError } from "./ArtifactWork.ts"
+import { expectedRun } from "./BuildKeyIndex.ts"
 import type { Entry } from "./Entry.ts"
 import type { SourcePosition } from "./format/HotFormat.ts"
 import * as HotChunk from "./HotChunk.ts"
@@ -64,7 +66,7 @@ export interface Backfill {
 export interface BackfillOptions {
   readonly upkeep: Upkeep.Upkeep
   readonly occupied: ReadView["occupied"]
-  readonly disk: Disk
+  readonly services: Context.Context<Disk | Zstd>
   readonly bufferBytes: number
   /** Wakes the lifecycle. */
   readonly notify: Effect.Effect<void>
@@ -99,8 +101,10 @@ interface Pass {
   readonly last: Geometry.ChunkId
   /** Whether a chunk is frozen already. */
   readonly isDone: (chunk: Geometry.ChunkId) => boolean
-  /** Told of each chunk in order once it is frozen, with the position behind it. */
-  readonly onFrozen: (chunk: Geometry.ChunkId, position: SourcePosition) => Effect.Effect<void>
+  /** Whether it lies before the beginning of history, so that the keys of its chunks are not among those that are kept. */
+  readonly isBefore: boolean
+  /** Told of each chunk in order once it is frozen, with the position behind it where the source was read. */
+  readonly onFrozen: (chunk: Geometry.ChunkId, position: Option.Option<SourcePosition>) => Effect.Effect<void>
 }
 
 interface PassReport extends BackfillReport {
@@ -111,33 +115,69 @@ interface PassReport extends BackfillReport {
 }
 
 export const make = (options: BackfillOptions): Backfill => {
-  const { upkeep, occupied, disk, bufferBytes, notify } = options
+  const { upkeep, occupied, services, bufferBytes, notify } = options
   const { catalog, state, work, concurrency } = upkeep
   const { geometry } = state
   const kinds: ReadonlyArray<Resolve.ChunkKind> = Option.isSome(upkeep.keys) ? ["entries", "keys"] : ["entries"]
   const isChecked = Option.exists(upkeep.keys, ({ duplicates }) => duplicates === "error")
   const limitBytes = Math.max(1, Math.floor(bufferBytes / (concurrency + 1)))
 
-  /** Fails when a key of the run is taken by an entry of the history, or by two of the chunk's own. */
-  const refuseTaken = (path: string): Effect.Effect<void, JobError> => {
+  const runPath = (chunk: Geometry.ChunkId): string =>
+    Layout.filesOf(catalog.layout, CatalogKey.chunkKey(chunk, "keys"))[0]!
+
+  /** Fails when a key of a chunk's run is taken by an entry before the chunk, or by two of its own; in a widening also by one behind. */
+  const refuseTaken = (
+    { first, isBefore }: Pick<Pass, "first" | "isBefore">,
+    chunk: Geometry.ChunkId,
+    { rows }: KeyRun.KeyRun
+  ): Effect.Effect<void, JobError> => {
+    const below = isBefore ? { from: first, to: Geometry.ChunkId(chunk - 1) } : undefined
+    const windowFirst = Geometry.firstChunkOf(geometry, Geometry.windowOf(geometry, chunk))
+    const seqOf = ({ offset }: KeyRun.RunRow): number => Geometry.firstSeqOf(geometry, windowFirst) + offset
+    const taken = (one: number, other: number): Stopped =>
+      stopped(`entries ${Math.min(one, other)} and ${Math.max(one, other)} have one key`)
     let previous: KeyRun.RunRow | undefined
-    return KeyRun.open(path).pipe(
-      Effect.flatMap(({ rows }) =>
-        Stream.runForEachArray(rows, (page) => {
-          for (const row of page) {
-            if (previous !== undefined && isSame(previous.prefix, row.prefix) && previous.offset !== row.offset)
-              return Effect.fail(stopped("two entries of the chunk have one key"))
-            previous = row
-          }
-          return Effect.flatMap(Effect.mapError(occupied(page.map(({ prefix }) => prefix)), unknown), (seqs) =>
-            seqs.some((seq) => seq >= 0) ? Effect.fail(stopped("an older entry has one of the keys")) : Effect.void
-          )
-        })
+    return Stream.runForEachArray(rows, (page) => {
+      for (const row of page) {
+        if (previous !== undefined && isSame(previous.prefix, row.prefix) && previous.offset !== row.offset)
+          return Effect.fail(taken(seqOf(previous), seqOf(row)))
+        previous = row
+      }
+      const keys = page.map(({ prefix }) => prefix)
+      return Effect.flatMap(Effect.mapError(occupied(keys, below), unknown), (seqs) => {
+        const at = seqs.findIndex((seq) => seq >= 0)
+        return at < 0 ? Effect.void : Effect.fail(taken(seqOf(page[at]!), seqs[at]!))
+      })
+    })
+  }
+
+  const checkWritten = (pass: Pass, chunk: Geometry.ChunkId): Effect.Effect<void, JobError> =>
+    KeyRun.open(runPath(chunk)).pipe(
+      Effect.flatMap((run) => refuseTaken(pass, chunk, run)),
+      Effect.scoped,
+      Effect.provideContext(services)
+    )
+
+  /** The same of a chunk that is frozen, whose run an index may have replaced. */
+  const checkFrozen = (
+    pass: Pick<Pass, "first" | "isBefore">,
+    chunk: Geometry.ChunkId
+  ): Effect.Effect<void, JobError> =>
+    Effect.gen(function* () {
+      yield* Upkeep.buildChunk(upkeep, { chunk, kinds: ["keys"] })
+      const run = yield* KeyRun.open(runPath(chunk), yield* expectedRun(catalog, chunk))
+      yield* run.verify()
+      yield* refuseTaken(pass, chunk, run)
+    }).pipe(
+      Effect.catchTag("KeyRunCorrupt", ({ message }) =>
+        Effect.andThen(
+          Effect.ignore(catalog.demote([CatalogKey.chunkKey(chunk, "keys")])),
+          Effect.fail(stopped(`${message}; it will be derived anew from the frozen entries`))
+        )
       ),
       Effect.scoped,
-      Effect.provideService(Disk, disk)
+      Effect.provideContext(services)
     )
-  }
 
   /** Reads a chunk of the source again. */
   const reread = (source: Source, { chunk, start }: Assembly): Stream.Stream<ReadonlyArray<Entry>, Stopped> => {
@@ -169,15 +209,15 @@ export const make = (options: BackfillOptions): Backfill => {
     const attempt = Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         let position: SourcePosition | undefined
-        yield* restore(Effect.provideService(needSpace({ catalog }, feed.sizeBytes()), Disk, disk))
+        yield* restore(Effect.provideContext(needSpace({ catalog }, feed.sizeBytes()), services))
         const produce = Effect.fnUntraced(function* (wanted: ReadonlyArray<Catalog.WantedArtifact>) {
           const written = yield* writeWanted({ catalog, work, chunk }, wanted, entries)
           position = yield* inTurn
-          if (isChecked) yield* refuseTaken(Layout.filesOf(catalog.layout, CatalogKey.chunkKey(chunk, "keys"))[0]!)
+          if (isChecked) yield* checkWritten(pass, chunk)
           return written
         })
         const written = yield* catalog.writeChunk({ chunk, kinds, produce: (wanted) => restore(produce(wanted)) })
-        yield* pass.onFrozen(chunk, position ?? (yield* restore(inTurn)))
+        yield* pass.onFrozen(chunk, Option.some(position ?? (yield* restore(inTurn))))
         return written
       })
     )
@@ -208,30 +248,26 @@ export const make = (options: BackfillOptions): Backfill => {
       if (Option.isNone(stop)) stop = Option.some(detail)
     }
 
-    const start = Effect.fnUntraced(function* (assembly: Assembly, behind: Deferred.Deferred<SourcePosition, Stopped>) {
-      yield* slots.take(1)
-      assembly.isStarted = true
-      yield* assembly.feed.bound
+    /** Starts what ends behind the same of the chunk before, and gives back the slot that was taken for it. */
+    const enqueue = Effect.fnUntraced(function* (
+      chunk: Geometry.ChunkId,
+      work: (before: Deferred.Deferred<void, Stopped>) => Effect.Effect<void, JobError>
+    ) {
       const before = previous
       const after = Deferred.makeUnsafe<void, Stopped>()
       previous = after
-      const task = Effect.gen(function* () {
-        yield* job(pass, assembly, before, behind)
-        chunkCount++
-        byteCount += assembly.byteCount
-      }).pipe(
+      const task = work(before).pipe(
         Effect.onExit((exit) =>
           Effect.gen(function* () {
-            yield* assembly.feed.abandon
             if (Exit.isFailure(exit)) {
               const error = Exit.findErrorOption(exit)
-              const isContent = Option.exists(error, ({ _tag }) => _tag === "Stopped" || _tag === "EntryRefused")
               giveUp(Option.match(error, { onNone: () => "it was interrupted", onSome: describe }))
-              if (!isContent && Exit.isSuccess(failure)) failure = exit as Exit.Exit<never, StorageError>
+              if (!Option.exists(error, isContent) && Exit.isSuccess(failure))
+                failure = exit as Exit.Exit<never, StorageError>
             }
             yield* Exit.isSuccess(exit)
               ? Deferred.succeed(after, undefined)
-              : Deferred.fail(after, stopped(`chunk ${assembly.chunk} is not frozen`))
+              : Deferred.fail(after, stopped(`chunk ${chunk} is not frozen`))
             yield* slots.release(1)
           })
         ),
@@ -240,6 +276,30 @@ export const make = (options: BackfillOptions): Backfill => {
       const fiber = yield* Effect.forkIn(task, scope)
       fibers.add(fiber)
       fiber.addObserver(() => fibers.delete(fiber))
+    })
+
+    const start = Effect.fnUntraced(function* (assembly: Assembly, behind: Deferred.Deferred<SourcePosition, Stopped>) {
+      yield* slots.take(1)
+      assembly.isStarted = true
+      yield* assembly.feed.bound
+      yield* enqueue(assembly.chunk, (before) =>
+        Effect.gen(function* () {
+          yield* job(pass, assembly, before, behind)
+          chunkCount++
+          byteCount += assembly.byteCount
+        }).pipe(Effect.ensuring(assembly.feed.abandon))
+      )
+    })
+
+    const passOver = Effect.fnUntraced(function* (chunk: Geometry.ChunkId, position: SourcePosition) {
+      yield* slots.take(1)
+      yield* enqueue(chunk, (before) =>
+        Effect.gen(function* () {
+          yield* Deferred.await(before)
+          if (isChecked && pass.isBefore) yield* checkFrozen(pass, chunk)
+          yield* pass.onFrozen(chunk, Option.some(position))
+        })
+      )
     })
 
     let current:
@@ -284,7 +344,7 @@ export const make = (options: BackfillOptions): Backfill => {
             yield* current.assembly.feed.end
             Deferred.doneUnsafe(current.behind, Exit.succeed({ seq: to, token: resume }))
             current = undefined
-          } else yield* pass.onFrozen(chunk, { seq: to, token: resume })
+          } else yield* passOver(chunk, { seq: to, token: resume })
         }
         seq = to + 1
       }
@@ -339,26 +399,42 @@ export const make = (options: BackfillOptions): Backfill => {
   ): Effect.fn.Return<BackfillReport, StorageError> {
     const first = Geometry.chunkOf(geometry, state.nextSeq)
     if (Geometry.firstSeqOf(geometry, first) !== state.nextSeq) return { chunkCount: 0, byteCount: 0 }
-    const onFrozen = (chunk: Geometry.ChunkId, position: SourcePosition): Effect.Effect<void> =>
+    const onFrozen: Pass["onFrozen"] = (chunk, position) =>
       Effect.uninterruptible(
         Effect.gen(function* () {
           if (chunk === state.liveChunk) upkeep.frozenHot.add(chunk)
           upkeep.frozenTo = chunk
-          LogState.advance(state, { nextSeq: position.seq + 1, position: Option.some(position) })
-          yield* keepPosition(position)
+          LogState.advance(state, { nextSeq: Geometry.lastSeqOf(geometry, chunk) + 1, position })
+          if (Option.isSome(position)) yield* keepPosition(position.value)
           yield* notify
         })
       )
     const last = Geometry.ChunkId(
       Math.min(Geometry.maxChunkId, Geometry.lastCompleteChunkAt(geometry, Number.MAX_SAFE_INTEGER))
     )
-    const pass: Pass = { source, start, first, last, isDone: () => false, onFrozen }
+    const pass: Pass = { source, start, first, last, isDone: () => false, isBefore: false, onFrozen }
     const report = yield* backfilling(Effect.scoped(run(pass)))
     yield* orLater("backfill", report.failure)
     if (report.chunkCount > 0 && Option.isSome(report.stop))
       yield* Effect.logDebug(`The backfill ended behind chunk ${upkeep.frozenTo}: ${report.stop.value}`)
     return report
   })
+
+  /** A pass over chunks that are all frozen, which needs no source. */
+  const checkAll = (pass: Pass): Effect.Effect<PassReport> =>
+    Effect.gen(function* () {
+      for (let chunk: number = pass.first; chunk <= pass.last; chunk++) {
+        if (isChecked) yield* checkFrozen(pass, Geometry.ChunkId(chunk))
+        yield* pass.onFrozen(Geometry.ChunkId(chunk), Option.none())
+      }
+    }).pipe(
+      Effect.exit,
+      Effect.map((exit) => {
+        const error = Exit.findErrorOption(exit)
+        const failure = Option.exists(error, isContent) ? Exit.void : (exit as Exit.Exit<void, StorageError>)
+        return { chunkCount: 0, byteCount: 0, stop: Option.map(error, describe), failure }
+      })
+    )
 
   const fill = Effect.fn("Backfill.fill")(function* (source: Source): Effect.fn.Return<BackfillReport, StorageError> {
     const begin = Geometry.chunkOf(geometry, catalog.beginSeq())
@@ -383,19 +459,17 @@ export const make = (options: BackfillOptions): Backfill => {
       first,
       last,
       isDone: (chunk) => !missing.has(chunk),
+      isBefore: true,
       onFrozen: (chunk) =>
         Effect.sync(() => {
           filledTo = chunk
         })
     }
-    const report =
-      missing.size === 0
-        ? { chunkCount: 0, byteCount: 0, stop: Option.none<string>(), failure: Exit.void }
-        : yield* Effect.scoped(run(pass))
+    const report = missing.size === 0 ? yield* checkAll(pass) : yield* Effect.scoped(run(pass))
     yield* orLater("fill in what is before the beginning of history", report.failure)
     const from = Geometry.firstSeqOf(geometry, first)
     const to = Geometry.firstSeqOf(geometry, begin) - 1
-    if (missing.size > 0 && filledTo < last) {
+    if (filledTo < last) {
       const detail = Option.getOrElse(report.stop, () => `source ${source.name} does not have them`)
       upkeep.floorProblem = Option.some(`entries ${from} to ${to} were not filled in: ${detail}`)
       yield* Effect.logWarning(`History begins at ${catalog.beginSeq()}, and retention asks for ${from}: ${detail}`)
@@ -429,5 +503,8 @@ const isSame = (left: Uint8Array, right: Uint8Array): boolean => {
 
 /** What keeps older keys from being known keeps ordinary ingestion from going on, too, and is told there. */
 const unknown = (error: { readonly message: string }): Stopped => stopped(error.message)
+
+/** What ends a pass without being a failure of the storage. */
+const isContent = ({ _tag }: JobError): boolean => _tag === "Stopped" || _tag === "EntryRefused"
 
 const describe = (error: JobError): string => (error._tag === "Stopped" ? error.detail : error.message)

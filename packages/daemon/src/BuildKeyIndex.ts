@@ -6,8 +6,9 @@
  *    back; sync the directory; one batch makes the new coverage `frozen`, demotes the one before and, when the window is finished,
  *    its runs.
  *
- * Duplicate keys that the domain refuses do not get here by ingestion. Where they do all the same (what a widening filled in repeats
- * itself), both entries are kept, the log says so, and the later one answers: an index that is never built would help nobody.
+ * Duplicate keys that the domain refuses do not get here: ingestion and widenings look every key up among all that an index may hold.
+ * Should they all the same, both entries are kept, the log says so, and the later one answers: an index that is never built would
+ * help nobody.
  *
  * A window never has two frozen coverages, and never none once it had one. Each run is held against the checksum that the pack
  * of its chunk keeps. One that is damaged is demoted, so that the next plan derives it anew from the frozen entries.
@@ -43,7 +44,7 @@ export const buildKeyIndex: (options: BuildKeyIndexOptions) => Effect.Effect<boo
     const runs: Array<{ readonly path: string; readonly expected: KeyRun.ExpectedRun }> = []
     for (let id: number = lo; id <= hi; id++) {
       const chunk = Geometry.ChunkId(id)
-      const expected = known.get(chunk) ?? (yield* runOf(catalog, chunk))
+      const expected = known.get(chunk) ?? (yield* expectedRun(catalog, chunk))
       known.set(chunk, expected)
       runs.push({ path: runPath(catalog, chunk), expected })
     }
@@ -90,8 +91,8 @@ export const buildKeyIndex: (options: BuildKeyIndexOptions) => Effect.Effect<boo
 const runPath = (catalog: Catalog.Catalog, chunk: Geometry.ChunkId): string =>
   Layout.filesOf(catalog.layout, CatalogKey.chunkKey(chunk, "keys"))[0]!
 
-/** What the pack of a chunk says that its run must be. */
-const runOf = (
+/** What the pack of a frozen chunk says that its run must be. */
+export const expectedRun = (
   catalog: Catalog.Catalog,
   chunk: Geometry.ChunkId
 ): Effect.Effect<KeyRun.ExpectedRun, StorageError, Disk | Zstd> => {

@@ -37,10 +37,16 @@ export interface ReadView {
   /** See `History.explain`. */
   readonly explain: History["explain"]
   /**
-   * For each key the seq of a served entry that has a key with the same first 16 bytes; −1 when there is none. For ingestion: it costs
-   * little when there is none, and counts against no limit.
+   * For each key the seq of an entry that has a key with the same first 16 bytes; −1 when there is none. Of the chunk of the floor
+   * every entry counts, those below the floor too, and beside what is kept the entries of the frozen chunks `below`. For ingestion: it
+   * costs little when there is none, and counts against no limit.
    */
-  readonly occupied: (keys: ReadonlyArray<Uint8Array>) => Effect.Effect<ReadonlyArray<number>, ChunkReadError>
+  readonly occupied: (
+    keys: ReadonlyArray<Uint8Array>,
+    below?: KeySearch.FrozenChunks
+  ) => Effect.Effect<ReadonlyArray<number>, ChunkReadError>
+  /** The bytes of an entry that {@link ReadView.occupied} gave; none when its chunk is kept no more. Counts against no limit. */
+  readonly occupant: (seq: number) => Effect.Effect<Option.Option<Uint8Array>, ChunkReadError>
 }
 
 export interface ReadViewOptions {
@@ -98,7 +104,9 @@ export const boundsOf = (
 export const make = ({ catalog, domain, views, packs, tiers }: ReadViewOptions): ReadView => {
   const { geometry } = catalog.pins
   const reads = makeReads({ geometry, packs })
-  const search = Option.map(domain.keys, (keys) => KeySearch.make({ geometry, keys, tiers, reads }))
+  const search = Option.map(domain.keys, (keys) =>
+    KeySearch.make({ geometry, beginSeq: catalog.beginSeq, keys, tiers, reads })
+  )
   const keysUndefined = new KeysUndefined({ domain: domain.name })
 
   const get = (seq: number): Effect.Effect<Uint8Array, HistoryReadError> =>
@@ -193,11 +201,18 @@ export const make = ({ catalog, domain, views, packs, tiers }: ReadViewOptions):
   const explain = (request: ExplainRequest): Effect.Effect<Explanation, HistoryReadError> =>
     "key" in request ? explainKey(request.key) : explainSeq(request.seq)
 
-  const occupied: ReadView["occupied"] = (keys) =>
+  const occupied: ReadView["occupied"] = (keys, below) =>
     Option.match(search, {
       onNone: () => Effect.succeed(keys.map(() => -1)),
-      onSome: (found) => views.useInside((view) => found.occupied(view, keys))
+      onSome: (found) => views.useInside((view) => found.occupied(view, keys, below))
     })
 
-  return { get, range, find, explain, occupied }
+  const occupant: ReadView["occupant"] = (seq) =>
+    views.useInside((view) =>
+      Option.exists(search, ({ keptFrom }) => Geometry.chunkOf(geometry, seq) >= keptFrom(view))
+        ? Effect.asSome(reads.get(view, seq))
+        : Effect.succeedNone
+    )
+
+  return { get, range, find, explain, occupied, occupant }
 }

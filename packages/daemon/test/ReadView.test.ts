@@ -4,6 +4,7 @@ import { Disk } from "@icecore/packfile"
 import { Effect, Option } from "effect"
 import { Hex } from "effect/encoding"
 import * as Explanation from "../src/Explanation.ts"
+import * as LogState from "../src/internal/LogState.ts"
 import { withTiers } from "./support/TierHarness.ts"
 import { outcomes, repeat, seqOf, spread, tagOf } from "./support/TierReads.ts"
 
@@ -183,8 +184,15 @@ describe("ReadView", () => {
         const alike = Uint8Array.from(tiers.keyOf("key 7"), (byte, at) => (at < 16 ? byte : 0))
         assert.deepStrictEqual(yield* tiers.reads.occupied([alike]), [7])
         assert.isTrue(Option.isNone(yield* tiers.reads.find(alike)))
+        // Entry 0 lies below the floor, in its chunk, or in one that a start with another retention would serve.
+        for (const floor of [2, 5]) {
+          LogState.moveFloor(tiers.state, floor)
+          assert.deepStrictEqual(yield* taken, [0, -1, 7, 9, -1, 13, -1])
+          assert.deepStrictEqual(yield* tiers.reads.occupant(0), Option.some(tiers.entryAt(0)))
+        }
         yield* tiers.prune(1)
         assert.deepStrictEqual(yield* taken, [-1, -1, 7, 9, -1, 13, -1])
+        assert.deepStrictEqual(yield* tiers.reads.occupant(0), Option.none())
       })
     )
   )

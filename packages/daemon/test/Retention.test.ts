@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Audit } from "@icecore/catalog"
+import { Audit, CatalogKey, Geometry } from "@icecore/catalog"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { ArtifactWork } from "../src/ArtifactWork.ts"
@@ -251,5 +251,198 @@ describe("Store retention", () => {
         for (const [lo, floor] of built) assert.isAtMost(lo * geometry.entriesPerChunk, floor)
       })
     )
+  })
+})
+
+/** Entry `seq` of a log in which some entries have the bytes, so the key, of another. */
+const repeating = (count: number, repeats: Readonly<Record<number, number>>): Source => ({
+  ...demo(count),
+  name: "repeating",
+  entries: (options) =>
+    Stream.map(demo(count).entries(options), (batch) => ({
+      ...batch,
+      entries: batch.entries.map((bytes, index) => {
+        const repeated = repeats[batch.firstSeq + index]
+        return repeated === undefined ? bytes : DemoSource.entryAt(repeated)
+      })
+    }))
+})
+
+const problemOf = ({ history }: Store.Store) =>
+  Effect.map(history.status, ({ served, retention }) => [served, Option.getOrNull(retention.problem)])
+
+describe("Store keys where the floor moves", () => {
+  it.effect(
+    "refuses the key of an entry below the floor while its chunk is kept, which an index of the chunk holds",
+    () => {
+      const machine = make()
+      return Effect.gen(function* () {
+        const appended = (store: Store.Store, ...seqs: ReadonlyArray<number>) =>
+          store.history.append(seqs.map(DemoSource.entryAt))
+        yield* opened(machine, {}, (store) => appended(store, 0, 1, 2, 3, 4, 5))
+        yield* opened(machine, { earliest: 2 }, (store) =>
+          Effect.gen(function* () {
+            assert.deepInclude(yield* Effect.flip(appended(store, 0)), {
+              _tag: "DuplicateKey",
+              firstSeq: 0,
+              secondSeq: 6
+            })
+            yield* appended(store, 6, 7, 8)
+            assert.deepInclude(yield* Effect.flip(appended(store, 1)), {
+              _tag: "DuplicateKey",
+              firstSeq: 1,
+              secondSeq: 9
+            })
+            yield* check(store, 2, 8)
+          })
+        )
+        yield* opened(machine, { earliest: 4 }, (store) =>
+          Effect.gen(function* () {
+            yield* store.settled
+            // The chunk of entry 0 is gone.
+            assert.deepInclude(yield* appended(store, 0), { firstSeq: 9 })
+            yield* store.settled
+          })
+        )
+      })
+    }
+  )
+
+  it.effect("refuses a key of the chunk where the log begins before the floor is reached", () =>
+    opened(make(), { earliest: 6 }, (store) =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(store.ingest(repeating(20, { 5: 4 })))
+        assert.deepInclude(error, { _tag: "DuplicateKey", firstSeq: 4, secondSeq: 5 })
+      })
+    )
+  )
+
+  it.effect("ends a widening at a key that a newer entry has taken since, and says of which entries", () => {
+    const machine = make()
+    return Effect.gen(function* () {
+      yield* opened(machine, { chunks: 2 }, (store) =>
+        Effect.gen(function* () {
+          yield* store.ingest(demo(30))
+          yield* store.history.append([DemoSource.entryAt(9)])
+        })
+      )
+      yield* opened(machine, {}, (store) =>
+        Effect.gen(function* () {
+          const before = yield* store.history.served
+          // What is wrong with the source beyond the widening is met by ordinary ingestion.
+          yield* Effect.ignore(store.ingest(demo(30)))
+          yield* store.settled
+          assert.deepStrictEqual(yield* problemOf(store), [
+            before,
+            "entries 0 to 19 were not filled in: entries 9 and 30 have one key"
+          ])
+          assert.strictEqual(Option.getOrThrow(yield* store.history.find(keyOf(9))).seq, 30)
+        })
+      )
+    })
+  })
+
+  it.effect("ends a widening at a key that two of its own chunks have, in one window and in two", () =>
+    Effect.gen(function* () {
+      for (const [first, second] of [
+        [1, 6],
+        [2, 17]
+      ] as const) {
+        const machine = make()
+        yield* opened(machine, { earliest: 20 }, (store) => store.ingest(repeating(30, { [second]: first })))
+        yield* opened(machine, { earliest: "genesis" }, (store) =>
+          Effect.gen(function* () {
+            yield* store.ingest(repeating(30, { [second]: first }))
+            assert.deepStrictEqual(yield* problemOf(store), [
+              Option.some({ floor: 20, latest: 29 }),
+              `entries 0 to 19 were not filled in: entries ${first} and ${second} have one key`
+            ])
+            yield* store.settled
+          })
+        )
+      }
+    })
+  )
+
+  it.effect("holds what an interrupted widening left against what was appended since", () => {
+    const machine = make()
+    const halting: Source = {
+      ...demo(42),
+      entries: (options) => Stream.concat(DemoSource.make({ count: 14 }).entries(options), Stream.never)
+    }
+    return Effect.gen(function* () {
+      yield* opened(machine, { chunks: 2 }, (store) => store.ingest(demo(42)))
+      yield* opened(machine, {}, (store) =>
+        Effect.gen(function* () {
+          const running = yield* Effect.forkChild(store.ingest(halting))
+          yield* Effect.repeat(store.history.status, { until: ({ builds }) => builds.chunks === 3 })
+          yield* Fiber.interrupt(running)
+          // Of a chunk that is frozen, and not served.
+          yield* store.history.append([DemoSource.entryAt(6)])
+        })
+      )
+      yield* opened(machine, {}, (store) =>
+        Effect.gen(function* () {
+          yield* Effect.ignore(store.ingest(demo(42)))
+          assert.deepStrictEqual(yield* problemOf(store), [
+            Option.some({ floor: 32, latest: 42 }),
+            "entries 0 to 31 were not filled in: entries 6 and 42 have one key"
+          ])
+        })
+      )
+    })
+  })
+
+  for (const [what, appended, expected] of [
+    ["takes them as they are", 30, [Option.some({ floor: 0, latest: 30 }), null]],
+    [
+      "names a key that was taken since",
+      3,
+      [Option.some({ floor: 20, latest: 30 }), "entries 0 to 19 were not filled in: entries 3 and 30 have one key"]
+    ]
+  ] as const)
+    it.effect(`widens over chunks that are all frozen still: ${what}`, () => {
+      const machine = make()
+      return Effect.gen(function* () {
+        yield* opened(machine, {}, (store) =>
+          Effect.gen(function* () {
+            yield* store.ingest(demo(30))
+            // As a crash leaves it between the mark and the prune.
+            yield* store.catalog.setBeginSeq(20)
+          })
+        )
+        yield* opened(machine, {}, (store) =>
+          Effect.gen(function* () {
+            yield* store.history.append([DemoSource.entryAt(appended)])
+            yield* Effect.ignore(store.ingest(demo(30)))
+            yield* store.settled
+            assert.deepStrictEqual(yield* problemOf(store), [...expected])
+          })
+        )
+      })
+    })
+
+  it.effect("ends a widening at a chunk that failed, though later ones are frozen still", () => {
+    const machine = make()
+    return Effect.gen(function* () {
+      yield* opened(machine, {}, (store) =>
+        Effect.gen(function* () {
+          yield* store.ingest(demo(30))
+          yield* store.catalog.setBeginSeq(20)
+          const chunk = Geometry.ChunkId(0)
+          yield* store.catalog.demote([CatalogKey.chunkKey(chunk, "entries")])
+        })
+      )
+      yield* opened(machine, {}, (store) =>
+        Effect.gen(function* () {
+          yield* store.ingest(repeating(30, { 1: 25 }))
+          assert.deepStrictEqual(yield* problemOf(store), [
+            Option.some({ floor: 20, latest: 29 }),
+            "entries 0 to 19 were not filled in: entries 1 and 25 have one key"
+          ])
+        })
+      )
+      yield* opened(machine, {}, (store) => Effect.andThen(store.ingest(demo(30)), check(store, 0, 29)))
+    })
   })
 })

@@ -18,11 +18,11 @@ export type AppendFault = EntryRefused | EntryTooLarge | DuplicateKey | KeyColli
 export interface KnownKeys {
   /**
    * For each key the seq of some entry that has a key with the same first 16 bytes, −1 when there is none. Every entry below the
-   * end of the log must be seen, and each one that is given must have such a key.
+   * end of the log must be seen whose key a key index may hold, and each one that is given must have such a key.
    */
   readonly occupied: (keys: ReadonlyArray<Uint8Array>) => Effect.Effect<ReadonlyArray<number>, HistoryReadError>
-  /** The bytes of an entry. */
-  readonly get: (seq: number) => Effect.Effect<Uint8Array, HistoryReadError>
+  /** The bytes of such an entry; none when it is kept no more. */
+  readonly occupant: (seq: number) => Effect.Effect<Option.Option<Uint8Array>, HistoryReadError>
 }
 
 export interface Checked {
@@ -79,13 +79,13 @@ export const make = (domain: Domain, known: KnownKeys): AppendCheck => {
 
   /** The key of an entry that begins as `key`; none when the entry is kept no more. */
   const keyLike = (seq: number, key: Uint8Array): Effect.Effect<Option.Option<Uint8Array>, HistoryReadError> =>
-    known.get(seq).pipe(
-      Effect.map((entry) => {
+    Effect.map(
+      known.occupant(seq),
+      Option.map((entry) => {
         // What was committed had its keys taken, so it gives them again.
         const found = Result.getOrThrow(keysOf(entry)).find((other) => isPrefixOf(keyPrefixOf(key), other))
-        return Option.some(Option.getOrThrow(Option.fromUndefinedOr(found)))
-      }),
-      Effect.catchTag("EntryBelowFloor", () => Effect.succeedNone)
+        return Option.getOrThrow(Option.fromUndefinedOr(found))
+      })
     )
 
   /** The first of the entries from `start` on whose keys are taken that has a key of the history. */

@@ -13,7 +13,7 @@ import type { Entry } from "../Entry.ts"
 import type { ExplainOutcome, ExplainStep } from "../Explanation.ts"
 import { keyPrefixSizeBytes } from "../format/HotFormat.ts"
 import { EntryAbsent, type ViewExpired } from "../History.ts"
-import type { ChunkReadError, ChunkReads } from "./ChunkReads.ts"
+import { type ChunkReadError, type ChunkReads, partsOf } from "./ChunkReads.ts"
 import type { Candidates, HotKeys, IndexKeys, KeySource, KeyTiers, RunKeys } from "./KeyTiers.ts"
 import * as LogState from "./LogState.ts"
 import type { View } from "./Views.ts"
@@ -33,20 +33,34 @@ export interface KeySearch {
     key: Uint8Array,
     trace?: Trace
   ) => Effect.Effect<Option.Option<Entry>, ChunkReadError | ViewExpired>
-  /** For each key the seq of a served entry that has a key with the same first 16 bytes; −1 when there is none. */
+  /**
+   * For each key the seq of an entry that has a key with the same first 16 bytes; −1 when there is none. Seen are all entries that a
+   * key index built from now on may hold: those from {@link KeySearch.keptFrom} on and, beside them, those of the chunks `below`.
+   */
   readonly occupied: (
     view: View,
-    keys: ReadonlyArray<Uint8Array>
+    keys: ReadonlyArray<Uint8Array>,
+    below?: FrozenChunks
   ) => Effect.Effect<ReadonlyArray<number>, ChunkReadError>
+  /** The first chunk whose keys are kept: that of the view's floor, whole, or an earlier one that a start would still serve. */
+  readonly keptFrom: (view: View) => Geometry.ChunkId
+}
+
+/** Frozen chunks with their runs, both inclusive; none of them when `to` lies before `from`. */
+export interface FrozenChunks {
+  readonly from: Geometry.ChunkId
+  readonly to: Geometry.ChunkId
 }
 
 export const make = (options: {
   readonly geometry: Geometry.Geometry
+  /** Where history begins on disk, whatever is served. */
+  readonly beginSeq: () => number
   readonly keys: DomainKeys
   readonly tiers: KeyTiers
   readonly reads: ChunkReads
 }): KeySearch => {
-  const { geometry, keys, tiers, reads } = options
+  const { geometry, beginSeq, keys, tiers, reads } = options
   const isOldestFirst = keys.duplicates === "first"
 
   const inOrder = <A>(newestLast: ReadonlyArray<A>): ReadonlyArray<A> =>
@@ -69,12 +83,18 @@ export const make = (options: {
   const hasKey = (entry: Uint8Array, key: Uint8Array, sizeBytes = keySizeBytes): boolean =>
     Result.getOrElse(keys.of(entry), () => []).some((one) => startsAlike(one, key, sizeBytes))
 
-  /** An entry may come in while its key is looked up, and stand in the place of an older one that the view serves. */
-  const findBehind = (view: View, source: KeySource, key: Uint8Array) => {
+  /**
+   * What a hot database or an index says of a key is one entry, and that may be none that the view serves: one that came in while the
+   * key was looked up and took the place of an older one, or one below the floor that keeps the place from a later one. Then the
+   * entries that the view serves are read: of a hot chunk, or of the one window that the floor lies in.
+   */
+  const findServed = (view: View, source: KeySource, key: Uint8Array) => {
     const from = Math.max(view.floor, Geometry.firstSeqOf(geometry, source.lo))
     const to = Math.min(view.nextSeq - 1, Geometry.lastSeqOf(geometry, source.hi))
-    if (keys.duplicates !== "last" || source._tag !== "Hot" || from > to) return Effect.succeedNone
-    return reads.range(view, source.lo, { from, to, order: "descending" }).pipe(
+    if (keys.duplicates === "error" || source._tag === "Run" || from > to) return Effect.succeedNone
+    const parts = partsOf(geometry, { from, to }, isOldestFirst ? "ascending" : "descending")
+    return Stream.fromIterable(parts).pipe(
+      Stream.flatMap(({ chunk, part }) => reads.range(view, chunk, part)),
       Stream.flattenIterable,
       Stream.filter(({ bytes }) => hasKey(bytes, key)),
       Stream.runHead
@@ -104,25 +124,22 @@ export const make = (options: {
       for (const seq of inOrder(seqs)) {
         const said = (outcome: ExplainOutcome, reason: string, count: number): void =>
           trace?.({ at: { seq }, tier: "bounds", outcome, reason, seq: Option.some(seq), readCount: count })
-        if (seq < view.floor) {
-          said("below floor", `the floor is ${view.floor}`, 0)
-          continue
-        }
-        if (seq >= view.nextSeq) {
-          said("not served yet", `the latest entry is ${view.nextSeq - 1}`, 0)
-          const older = yield* findBehind(view, source, key)
-          if (Option.isSome(older)) {
-            trace?.({
-              at: source,
-              tier: "hot",
-              outcome: "answered",
-              reason: "found by reading the chunk",
-              seq: Option.some(older.value.seq),
-              readCount: 1
-            })
-            return older
-          }
-          continue
+        const isBelow = seq < view.floor
+        if (isBelow || seq >= view.nextSeq) {
+          if (isBelow) said("below floor", `the floor is ${view.floor}`, 0)
+          else said("not served yet", `the latest entry is ${view.nextSeq - 1}`, 0)
+          // The place of a key is the oldest entry's or the newest one's: only that one hides others.
+          const other = isBelow === isOldestFirst ? yield* findServed(view, source, key) : Option.none<Entry>()
+          if (Option.isNone(other)) continue
+          trace?.({
+            at: source,
+            tier: tierOf(source),
+            outcome: "answered",
+            reason: "found by reading the entries",
+            seq: Option.some(other.value.seq),
+            readCount: 1
+          })
+          return other
         }
         const route = yield* view.route(Geometry.chunkOf(geometry, seq))
         const bytes = yield* reads.getBy(view, route, seq)
@@ -141,18 +158,31 @@ export const make = (options: {
     return Option.none()
   })
 
+  // The mark rises before anything is demoted, so all from it on is in a snapshot that was taken before it is read.
+  const keptFrom = (view: View): Geometry.ChunkId => Geometry.chunkOf(geometry, Math.min(view.floor, beginSeq()))
+
   const occupied = Effect.fnUntraced(function* (
     view: View,
-    wanted: ReadonlyArray<Uint8Array>
+    wanted: ReadonlyArray<Uint8Array>,
+    below?: FrozenChunks
   ): Effect.fn.Return<ReadonlyArray<number>, ChunkReadError> {
+    const kept = keptFrom(view)
+    const isBelow = (chunk: number): boolean => below !== undefined && chunk >= below.from && chunk <= below.to
+    const keeping = { ...view, floor: Geometry.firstSeqOf(geometry, kept) }
+    const searched = {
+      ...view,
+      floor: Geometry.firstSeqOf(geometry, Geometry.ChunkId(Math.min(kept, below?.from ?? kept)))
+    }
     const found = new Array<number>(wanted.length).fill(-1)
-    for (const each of yield* tiers.sources(view)) {
-      const source = yield* present(view, each)
+    for (const each of yield* tiers.sources(searched)) {
+      const source = yield* present(keeping, each)
       if (source === undefined) continue
       if (source._tag !== "Hot" && tiers.isNoneUnsafe(source, wanted)) continue
       for (const [at, seqs] of yield* tiers.findMany(source, wanted)) {
         for (const seq of seqs) {
-          if (found[at]! >= 0 || seq < view.floor || seq >= view.nextSeq) continue
+          if (found[at]! >= 0 || seq >= view.nextSeq) continue
+          const chunk = Geometry.chunkOf(geometry, seq)
+          if (chunk < kept && !isBelow(chunk)) continue
           // Databases and runs hold whole prefixes, indexes do not.
           const isSure = source._tag !== "Index" || hasKey(yield* reads.get(view, seq), wanted[at]!, keyPrefixSizeBytes)
           if (isSure) found[at] = seq
@@ -162,7 +192,7 @@ export const make = (options: {
     return found
   })
 
-  return { find, occupied }
+  return { find, occupied, keptFrom }
 }
 
 const startsAlike = (left: Uint8Array, right: Uint8Array, sizeBytes: number): boolean => {

@@ -44,7 +44,8 @@ export const make = (
 
     const run = Effect.gen(function* (): Effect.fn.Return<StageOutcome, StorageError> {
       const { state, hotSet, frozenHot, catalog } = upkeep
-      const floorChunk = Geometry.chunkOf(state.geometry, state.floor)
+      // A start takes a chunk for lost that is nowhere behind the mark, which rises later than the floor when retention was narrowed.
+      const floorChunk = Geometry.chunkOf(state.geometry, Math.min(state.floor, catalog.beginSeq()))
       for (const chunk of hotSet.chunks())
         if (chunk < state.liveChunk && (frozenHot.has(chunk) || chunk < floorChunk)) yield* retire(chunk)
       const discarded: Array<number> = []

@@ -190,9 +190,11 @@ export const withTiers = <A, E>(
       )
 
     const prune = (floorChunk: number) =>
-      Effect.suspend(() => {
-        LogState.moveFloor(state, Geometry.firstSeqOf(geometry, Geometry.ChunkId(floorChunk)))
-        return Effect.asVoid(catalog.prune(Geometry.ChunkId(floorChunk)))
+      Effect.gen(function* () {
+        const floor = Geometry.firstSeqOf(geometry, Geometry.ChunkId(floorChunk))
+        yield* catalog.setBeginSeq(floor)
+        LogState.moveFloor(state, floor)
+        yield* catalog.prune(Geometry.ChunkId(floorChunk))
       })
 
     return yield* use({
