@@ -102,7 +102,10 @@ export const recover: (options: RecoverOptions) => Effect.Effect<Recovered, Stor
 )(function* ({ catalog, hotSet, retention, isReadOnly }: RecoverOptions) {
   const { geometry } = catalog.pins
   if (!isReadOnly) yield* catalog.sweep()
-  const found = yield* Effect.scoped(list(catalog, Geometry.chunkOf(geometry, catalog.beginSeq())))
+  // A log that began within a chunk has the whole of it, so an earlier seq of the same chunk needs no filling in.
+  const beginSeq = Geometry.firstSeqOf(geometry, Geometry.chunkOf(geometry, catalog.beginSeq()))
+  if (!isReadOnly && beginSeq < catalog.beginSeq()) yield* catalog.setBeginSeq(beginSeq)
+  const found = yield* Effect.scoped(list(catalog, Geometry.chunkOf(geometry, beginSeq)))
   const decided = plan(found)
   if (Result.isFailure(decided))
     return yield* new HistoryHole({
@@ -147,7 +150,7 @@ export const recover: (options: RecoverOptions) => Effect.Effect<Recovered, Stor
   const highest = Option.flatten(yield* hotSet.use(liveChunk, HotChunk.highestSeq))
   const nextSeq = Option.getOrElse(highest, () => Geometry.firstSeqOf(geometry, liveChunk) - 1) + 1
   const lastComplete = Geometry.lastCompleteChunkAt(geometry, nextSeq - 1)
-  const floor = Math.max(Retention.floorSeqOf(geometry, retention, lastComplete), catalog.beginSeq())
+  const floor = Math.max(Retention.floorSeqOf(geometry, retention, lastComplete), beginSeq)
   const state = yield* LogState.make({ geometry, floor, liveChunk, nextSeq, position })
   return { state, plan: decided.success }
 })

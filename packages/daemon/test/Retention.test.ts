@@ -106,6 +106,16 @@ describe("Store retention", () => {
     })
   })
 
+  it.effect("serves more of the chunk that it begins in at once when it is widened within it, without a source", () => {
+    const machine = make()
+    return Effect.gen(function* () {
+      yield* opened(machine, { earliest: 11 }, (store) => Effect.andThen(store.ingest(demo(20)), check(store, 11, 19)))
+      yield* opened(machine, { earliest: 9 }, (store) => check(store, 9, 19))
+      yield* opened(machine, { earliest: 6 }, (store) => Effect.andThen(store.ingest(demo(20)), check(store, 6, 19)))
+      yield* opened(machine, { earliest: 5 }, (store) => check(store, 5, 19))
+    })
+  })
+
   it.effect("grows the index of a finished window downwards", () => {
     const machine = make()
     return Effect.gen(function* () {
