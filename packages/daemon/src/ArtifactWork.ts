@@ -97,6 +97,8 @@ export interface RunJob {
 }
 
 export interface ArtifactWork {
+  /** Through which files are derived: that of the store that they are for. */
+  readonly domain: Pick<Domain, "name" | "version" | "options">
   /** Threads beside the calling one; with 0 everything runs on the calling thread. */
   readonly workerCount: number
   /**

@@ -197,7 +197,10 @@ export const Store: Context.Service<Store, Store> = Context.Service("@icecore/da
 /** What a store is built on. */
 export type StoreServices = Engine | HotEngine.HotEngine | Disk | Zstd | Domain | ArtifactWork
 
-/** Opens a store for the scope, made when there is none. */
+/**
+ * Opens a store for the scope, made when there is none. Dies when {@link ArtifactWork} was made with another {@link Domain} than
+ * the one that is given.
+ */
 export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenError, StoreServices | Scope.Scope> =
   Effect.fn("Store.make")(function* (options: StoreOptions) {
     // Nothing but these: with the scope of the store among them, packs would stay open as long as it.
@@ -212,6 +215,7 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     const domain = yield* Domain
     const disk = yield* Disk
     const work = yield* ArtifactWork
+    yield* dieOfOtherDomain(domain, work)
     const engine = yield* Engine
     const engines = { hot: (yield* HotEngine.HotEngine).engine.name, catalog: engine.name }
     const isReadOnly = options.mode === "readOnly"
@@ -306,7 +310,8 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     const backfill = Backfill.make({
       upkeep,
       occupied: view.occupied,
-      disk,
+      occupant: view.occupant,
+      services,
       bufferBytes: options.backfill?.bufferBytes ?? 64 * 1024 * 1024,
       notify: lifecycle.notify
     })
@@ -432,6 +437,16 @@ const earliestOf = (
   const end = sourceEnd?.(firstSeq) ?? Effect.succeed(firstSeq)
   const onFirstStart = Effect.mapError(end, (error) => new SourceEndUnknown({ detail: error.message }))
   return { earliestSeq: { onFirstStart } }
+}
+
+/** Files derived through another domain would have other keys than the store looks up. Whoever puts the services together is wrong. */
+const dieOfOtherDomain = (domain: Domain, work: ArtifactWork): Effect.Effect<void> => {
+  const describe = ({ name, version, options }: ArtifactWork["domain"]): string =>
+    `${name} version ${version}, options ${JSON.stringify(options)}`
+  const [wanted, given] = [describe(domain), describe(work.domain)]
+  return wanted === given
+    ? Effect.void
+    : Effect.die(new Error(`Cannot open a store of domain ${wanted} with ArtifactWork of domain ${given}`))
 }
 
 /** Key runs count entries of a window with 32 bits. */

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Audit } from "@icecore/catalog"
 import { maxValueSizeBytes } from "@icecore/engine"
-import { Effect, Exit, Fiber, Option, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
 import * as FastCheck from "fast-check"
+import { ArtifactWork } from "../src/ArtifactWork.ts"
+import * as NdjsonDomain from "../src/domain/NdjsonDomain.ts"
 import type { Store } from "../src/Store.ts"
 import * as DemoSource from "../src/source/DemoSource.ts"
 import {
@@ -391,6 +393,23 @@ describe("Store", () => {
         assert.isTrue(Exit.isFailure(exit))
       }
       yield* withStore(machine, (store) => Effect.andThen(checkSettled(store), checkLog(store, 70)))
+    })
+  })
+
+  it.effect("refuses work that derives files through another domain, whose runs would have no keys", () => {
+    const { services } = makeMachine({ domain: NdjsonDomain.layerWith({ keys: ["/hash"] }) })
+    const other = Effect.map(
+      ArtifactWork,
+      (work): ArtifactWork => ({ ...work, domain: { ...work.domain, options: "" } })
+    )
+    const machine = { ...makeMachine(), services: Layer.provideMerge(Layer.effect(ArtifactWork, other), services) }
+    return Effect.gen(function* () {
+      const exit = yield* Effect.exit(withStore(machine, () => Effect.void))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      assert.match(
+        String(exit),
+        /Cannot open a store of domain ndjson version 1, options .* with ArtifactWork of domain/
+      )
     })
   })
 })

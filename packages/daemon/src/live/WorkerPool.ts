@@ -103,6 +103,7 @@ const make = Effect.fnUntraced(function* (
     Effect.flatMap(choose, (worker) => worker.run(request, entries))
 
   return {
+    domain: { name, version, options },
     workerCount,
     writeChunk: ({ entries: pack, keys, ...job }, entries) =>
       Effect.flatMap(

@@ -22,6 +22,7 @@ export const make = ({ disk, zstd, domain }: WorkServices): ArtifactWork => {
       provided(ChunkWriting.writeChunk(domain, job, Stream.provideContext(entries, context)))
     )
   return {
+    domain,
     workerCount: 0,
     writeChunk,
     writeRun: (job) => provided(ChunkWriting.writeRun(domain, job)),
