@@ -84,7 +84,8 @@ export const portsLayer = (config: Config): Layer.Layer<Engine | HotEngine.HotEn
 /** The store that the configuration describes, with what it is opened with. */
 export const storeLayer = (
   config: Config,
-  mode: "readWrite" | "readOnly"
+  mode: "readWrite" | "readOnly",
+  overrides: Pick<Store.StoreOptions, "graceMillis"> = {}
 ): Layer.Layer<
   Store.Store | History | Engine | HotEngine.HotEngine | Zstd | Domain | Disk,
   Store.StoreOpenError,
@@ -95,6 +96,7 @@ export const storeLayer = (
     Effect.map(Effect.context<Disk | Stdio.Stdio>(), (context) =>
       Store.layer({
         ...storeOptions(config, mode),
+        ...overrides,
         sourceEnd: (firstSeq) =>
           makeSource(config, { firstSeq, follow: false }).pipe(
             Effect.flatMap((source) => endOf(source, firstSeq)),

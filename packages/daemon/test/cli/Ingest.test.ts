@@ -2,6 +2,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { textOf } from "../support/KeyedLog.ts"
 import { directory, type EngineName, engineNames } from "../support/LiveStore.ts"
 import { awaitStatus, expect, failureLine, startDaemon, storeFlags } from "./support/Command.ts"
 import { assertSameBytes, filesBelow, settledFiles, transactions } from "./support/Logs.ts"
@@ -134,6 +135,32 @@ describe("icecore ingest", () => {
       assert.include(failureLine(absent), "5000")
       const status = yield* expect(0, ["status", "--json", ...ask])
       assert.strictEqual(JSON.parse(status.stdout.toString()).nextSeq, 1_133)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("icecore ingest that prunes", () => {
+  it.live("removes all that it demotes before it exits, so that the store is settled", () =>
+    Effect.gen(function* () {
+      const root = yield* directory
+      const log = Path.join(root, "log.ndjson")
+      const flags = [`--storage.data_dir=${Path.join(root, "data")}`]
+      const pinned = ["--geometry.entries_per_chunk=50", "--geometry.chunks_per_window=3", "--domain.keys=/key"]
+      const append = (from: number, to: number) => Fs.appendFileSync(log, textOf(from, to))
+      append(0, 320)
+      yield* expect(0, ["ingest", log, ...flags, ...pinned])
+      yield* expect(0, ["audit", "--settled", ...flags])
+      append(320, 610)
+      const { stderr } = yield* expect(0, ["ingest", log, ...flags, "--retention.chunks=4"])
+      assert.match(stderr, /100% {2}290 entries/)
+      yield* expect(0, ["audit", "--settled", "--retention.chunks=4", ...flags])
+      assert.deepStrictEqual(
+        filesBelow(Path.join(root, "data", "entries")).filter((name) => name.endsWith(".pack")),
+        ["08", "09", "10", "11"].map((chunk) => `00000/000000${chunk}.pack`)
+      )
+      const status = yield* expect(0, ["status", ...flags, "--retention.chunks=4"])
+      assert.match(status.stdout.toString(), /^ingestion +idle$/m)
+      assert.notMatch(status.stdout.toString(), /freezing\.|problem|undefined/)
     }).pipe(Effect.scoped)
   )
 })
