@@ -157,10 +157,15 @@ export interface EntriesOptions {
   readonly resume?: Uint8Array
 }
 
-/** How much of the input was read. A hint for people, in the unit that the source can tell cheaply. */
+/**
+ * How much of the input was read, what lies before the position that the stream resumed at included. A hint for people, in the
+ * unit that the source can tell cheaply.
+ */
 export interface SourceProgress {
   readonly unit: "bytes" | "entries"
   readonly done: number
+  /** The part of `done` that lies before the position that the stream resumed at. Default 0. */
+  readonly skipped?: number
   /** None when it has no known end. */
   readonly total: Option.Option<number>
 }

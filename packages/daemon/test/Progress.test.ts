@@ -39,6 +39,13 @@ describe("Progress.render", () => {
     )
   })
 
+  it("counts what earlier runs had read as done, and not as this run's work", () => {
+    assert.strictEqual(
+      Progress.render({ ...sample, done: 90, doneBefore: 80 }, 10, "plain"),
+      "90%  5,000 entries  500/s  2 chunks frozen  10s left"
+    )
+  })
+
   it("leaves out what is not known, and says what holds the work up", () => {
     const unknown = { ...sample, total: Option.none(), problem: Option.some("Ingestion waits: disk full") }
     assert.strictEqual(

@@ -14,6 +14,8 @@ export interface ProgressSample {
   /** How much of the input was read, in its own unit; `total` is none when the end is unknown. */
   readonly done: number
   readonly total: Option.Option<number>
+  /** The part of `done` that earlier runs had read. Default 0. */
+  readonly doneBefore?: number
   /** What holds the work up now, as one line. */
   readonly problem: Option.Option<string>
 }
@@ -25,12 +27,15 @@ const plainIntervalMillis = 5_000
 const unknownColumns = 80
 const barWidth = 24
 
-/** The text of one moment. Rates are means since the start; the time left assumes the input goes on as it went. */
+/** The text of one moment. Rates are means since the start; the time left assumes that the input goes on as it went in this run. */
 export const render = (sample: ProgressSample, elapsedSeconds: number, style: "terminal" | "plain"): string => {
   const rate = elapsedSeconds > 0 ? sample.entries / elapsedSeconds : 0
   const share = Option.map(sample.total, (total) => (total === 0 ? 1 : Math.min(1, sample.done / total)))
-  const left = Option.flatMap(share, (value) =>
-    value > 0 && value < 1 && elapsedSeconds >= 1 ? Option.some((elapsedSeconds * (1 - value)) / value) : Option.none()
+  const doneNow = sample.done - (sample.doneBefore ?? 0)
+  const left = Option.flatMap(sample.total, (total) =>
+    doneNow > 0 && sample.done < total && elapsedSeconds >= 1
+      ? Option.some((elapsedSeconds * (total - sample.done)) / doneNow)
+      : Option.none()
   )
   const parts = [
     ...Option.toArray(Option.map(share, (value) => (style === "terminal" ? bar(value) : percent(value)))),

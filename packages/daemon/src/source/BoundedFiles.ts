@@ -11,29 +11,27 @@ import { changed, type FilesContext, joinPath, type LineFiles, listFiles, openOp
 export interface BoundedOptions extends FilesContext {
   readonly directory: string
   readonly names: ReadonlyArray<string>
+  /** Of each file, as far as they are known. */
+  readonly sizesBytes: ReadonlyMap<string, number>
 }
 
 /** The files that `path` stands for: itself, or what a directory holds, in order, without its subdirectories. */
-export const list: (
-  context: FilesContext,
-  path: string
-) => Effect.Effect<BoundedOptions & { readonly sizeBytes: number }, SourceError> = Effect.fnUntraced(
-  function* (context, path) {
+export const list: (context: FilesContext, path: string) => Effect.Effect<BoundedOptions, SourceError> =
+  Effect.fnUntraced(function* (context, path) {
     const info = yield* context.disk.stat(path)
     if (Option.isNone(info)) return yield* new SourceMissing({ path, detail: "it does not exist" })
     if (info.value.kind !== "directory") {
       const { directory, name } = splitPath(path)
-      return { ...context, directory, names: [name], sizeBytes: info.value.sizeBytes }
+      return { ...context, directory, names: [name], sizesBytes: new Map([[name, info.value.sizeBytes]]) }
     }
     const names = FileOrder.inDirectory(yield* listFiles(context, path))
-    let sizeBytes = 0
+    const sizesBytes = new Map<string, number>()
     for (const name of names) {
       const file = yield* context.disk.stat(joinPath(path, name))
-      if (Option.isSome(file)) sizeBytes += file.value.sizeBytes
+      if (Option.isSome(file)) sizesBytes.set(name, file.value.sizeBytes)
     }
-    return { ...context, directory: path, names, sizeBytes }
-  }
-)
+    return { ...context, directory: path, names, sizesBytes }
+  })
 
 export const make = (options: BoundedOptions): LineFiles => {
   const { directory, names } = options
@@ -60,6 +58,8 @@ export const make = (options: BoundedOptions): LineFiles => {
         names.find((each) => FileOrder.logicalName(each) === FileOrder.logicalName(position.name)) ??
         (names.length === 1 ? names[0] : undefined)
       if (name === undefined) return yield* missing(position.name, "it held the last ingested line and is gone")
+      // What lies before the position counts as read: how far this is, is told of the whole input.
+      for (const before of names.slice(0, names.indexOf(name))) options.onSkip(options.sizesBytes.get(before) ?? 0)
       const found = yield* LineCursor.openBehind(at(name), position)
       if ("_tag" in found) return yield* changed(joinPath(directory, name), position, found)
       return Option.some(found)

@@ -53,6 +53,7 @@ export const make = (options: DemoSourceOptions = {}): Source => {
   // Seq behind the last entry that was ever delivered: those before it are not new.
   let known = firstSeq
   let done = 0
+  let skipped = 0
 
   const batchOf = (seq: number, size: number): readonly [SourceBatch] => {
     done += size
@@ -71,7 +72,8 @@ export const make = (options: DemoSourceOptions = {}): Source => {
       Effect.gen(function* () {
         if (resume !== undefined) yield* checkPosition(resume, from)
         if (from > end) return yield* new SourceTooShort({ path: "the demonstration log", from, end })
-        done = 0
+        skipped = from - firstSeq
+        done = skipped
         let next = from
         // When the entry `next` is due, once it is a new one.
         let dueMillis = yield* Clock.currentTimeMillis
@@ -104,7 +106,7 @@ export const make = (options: DemoSourceOptions = {}): Source => {
       return highest < firstSeq ? Option.none() : Option.some(highest)
     }),
     entries,
-    progress: Effect.sync(() => ({ unit: "entries", done, total: Option.fromUndefinedOr(options.count) }))
+    progress: Effect.sync(() => ({ unit: "entries", done, skipped, total: Option.fromUndefinedOr(options.count) }))
   }
 }
 

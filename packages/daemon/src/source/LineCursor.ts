@@ -57,6 +57,8 @@ export interface OpenOptions {
   readonly awaitsBytes: boolean
   /** Told the size of each read of the file. */
   readonly onRead: (sizeBytes: number) => void
+  /** Told how many bytes lie before where the file is read first. */
+  readonly onSkip: (sizeBytes: number) => void
 }
 
 /** Opens a file at its beginning; none when it is absent or cannot be told yet. */
@@ -171,7 +173,7 @@ const openIn = Effect.fnUntraced(function* (
   scope: Scope.Closeable,
   startBytes: number
 ): Effect.fn.Return<Option.Option<LineCursor>, SourceError> {
-  const { disk, path, name, lineLimitBytes, isFollowed, awaitsBytes, onRead } = options
+  const { disk, path, name, lineLimitBytes, isFollowed, awaitsBytes, onRead, onSkip } = options
   const opened = yield* Scope.provide(openFile(disk, path), scope)
   if (Option.isNone(opened)) return Option.none()
   const { file, identity } = opened.value
@@ -183,6 +185,7 @@ const openIn = Effect.fnUntraced(function* (
     return yield* new SourceDamaged({ path, format: promised, detail: `it does not begin as ${promised} data does` })
   if (detected === "undetermined" && awaitsBytes) return Option.none()
   const isPlain = detected === "none" || detected === "undetermined"
+  if (isPlain) onSkip(startBytes)
   // A file that is rewritten between two reads must not be read on as if it were the same.
   const isSound: Effect.Effect<boolean, SourceError> = Effect.suspend(() =>
     isFollowed ? isIntact(cursor) : Effect.succeed(true)

@@ -41,6 +41,7 @@ export interface FilesContext {
   readonly disk: Disk
   readonly lineLimitBytes: number
   readonly onRead: (sizeBytes: number) => void
+  readonly onSkip: (sizeBytes: number) => void
 }
 
 /** The way to open one file of a context. */

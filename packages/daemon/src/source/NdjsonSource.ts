@@ -55,6 +55,7 @@ export const make: (options: NdjsonSourceOptions) => Effect.Effect<Source, never
     }
     let highest: Option.Option<number> = Option.none()
     let done = 0
+    let skipped = 0
     let total: Option.Option<number> = Option.none()
     let isInputTaken = false
 
@@ -63,11 +64,16 @@ export const make: (options: NdjsonSourceOptions) => Effect.Effect<Source, never
       lineLimitBytes,
       onRead: (sizeBytes) => {
         done += sizeBytes
+      },
+      onSkip: (sizeBytes) => {
+        done += sizeBytes
+        skipped += sizeBytes
       }
     }
 
     const files: Effect.Effect<LineFiles, SourceError, Scope.Scope> = Effect.gen(function* () {
       done = 0
+      skipped = 0
       total = Option.none()
       if (path === "-") {
         if (isInputTaken)
@@ -81,7 +87,7 @@ export const make: (options: NdjsonSourceOptions) => Effect.Effect<Source, never
       }
       if (!follow) {
         const list = yield* BoundedFiles.list(context, path)
-        total = Option.some(list.sizeBytes)
+        total = Option.some([...list.sizesBytes.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0))
         return BoundedFiles.make(list)
       }
       const info = yield* disk.stat(path)
@@ -105,7 +111,7 @@ export const make: (options: NdjsonSourceOptions) => Effect.Effect<Source, never
       tip: Effect.sync(() => highest),
       entries: (wanted) =>
         Stream.unwrap(Effect.map(files, (each) => LineStream.make(each, { path, firstSeq, onSeq }, wanted))),
-      progress: Effect.sync((): SourceProgress => ({ unit: "bytes", done, total }))
+      progress: Effect.sync((): SourceProgress => ({ unit: "bytes", done, skipped, total }))
     }
   })
 

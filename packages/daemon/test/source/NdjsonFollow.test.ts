@@ -384,6 +384,7 @@ describe("NdjsonSource leaving a file", () => {
           path: kind === "FollowedFile" ? log : directory,
           lineLimitBytes: 100,
           onRead: () => {},
+          onSkip: () => {},
           pollInterval: 0,
           onGap: "fail"
         })

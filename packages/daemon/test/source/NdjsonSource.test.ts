@@ -32,6 +32,32 @@ const positionAt = (options: NdjsonSource.NdjsonSourceOptions, from: number) =>
   })
 
 describe("NdjsonSource", () => {
+  it.effect(
+    "progress counts what lies before the position that a stream resumed at, in its file and in those before",
+    () =>
+      Effect.gen(function* () {
+        const directory = yield* temporaryDirectory
+        for (const name of ["a.ndjson", "b.ndjson", "c.ndjson"]) writeFileSync(join(directory, name), "1\n22\n333\n")
+        const options = { path: directory }
+        const source = yield* NdjsonSource.make(options)
+        for (const [from, skippedBytes] of [
+          [1, 0],
+          [2, 2],
+          [5, 9 + 2]
+        ] as const) {
+          const resume = yield* positionAt(options, from)
+          yield* Stream.runDrain(source.entries({ from, resume }))
+          // The line of the position itself is read again.
+          assert.deepStrictEqual(yield* source.progress, {
+            unit: "bytes",
+            done: 27,
+            skipped: skippedBytes,
+            total: Option.some(27)
+          })
+        }
+      }).pipe(Effect.provide(layer))
+  )
+
   it.effect.skipIf(!existsSync(ethereumPath))(
     "entries gives every line of a real log byte for byte, plain, gzip and zstd, and from each position (needs ../shared/data)",
     () =>
@@ -98,7 +124,12 @@ describe("NdjsonSource", () => {
       const resume = yield* positionAt({ path }, 499_999)
       const source = yield* NdjsonSource.make({ path })
       assert.deepStrictEqual(yield* readAll(source, { from: 499_999, resume }), ["line"])
-      assert.deepStrictEqual(yield* source.progress, { unit: "bytes", done: 10, total: Option.some(2_500_000) })
+      assert.deepStrictEqual(yield* source.progress, {
+        unit: "bytes",
+        done: 2_500_000,
+        skipped: 2_499_990,
+        total: Option.some(2_500_000)
+      })
     }).pipe(Effect.provide(layer))
   )
 

@@ -32,8 +32,9 @@ export const ingestCommand: CliCommand<"ingest"> = Command.make(
       onNone: () => loaded.config,
       onSome: (path): Config => ({ ...loaded.config, source: { ...loaded.config.source, kind: "ndjson", path } })
     })
+    // It answers nobody, so nothing that was demoted is left for the next start.
     const services = Layer.provideMerge(
-      storeLayer(config, "readWrite"),
+      storeLayer(config, "readWrite", { graceMillis: 0 }),
       Layer.merge(loggerLayer(config), GarbageCollection.layer)
     )
     yield* ingest(config, input.json).pipe(Effect.provide(services))
@@ -54,15 +55,18 @@ const ingest = Effect.fnUntraced(function* (config: Config, json: boolean) {
   const source = yield* makeSource(config, { firstSeq, follow: false, count: demoEntryCount })
   const before = yield* store.history.status
   let done = 0
+  let doneBefore = Number.POSITIVE_INFINITY
   const sample = Effect.gen(function* () {
     const status = yield* store.history.status
     const progress = yield* source.progress
-    // What is left behind the last whole chunk is read again, from there.
+    // A chunk that must be made again is read again.
     done = Math.max(done, progress.done)
+    doneBefore = Math.min(doneBefore, progress.skipped ?? 0)
     return {
       entries: status.nextSeq - before.nextSeq,
       frozenChunks: status.chunks.frozen - before.chunks.frozen,
       done,
+      doneBefore,
       total: progress.total,
       problem: Option.firstSomeOf([status.ingestion.problem, status.freezing.problem, status.retention.problem])
     }
