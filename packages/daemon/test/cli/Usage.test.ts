@@ -45,7 +45,7 @@ describe("icecore", () => {
       const cases: ReadonlyArray<readonly [ReadonlyArray<string>, RegExp]> = [
         [["frobnicate"], /Unknown subcommand "frobnicate"/],
         [["get"], /Missing required argument: seq/],
-        [["get", "first"], /Invalid value for argument <seq>: "first"/],
+        [["get", "first"], /Cannot get "first": it is no sequence number, and entries of domain ndjson have no keys/],
         [["status", "--colour"], /Unrecognized flag: --colour/],
         [
           ["config", "check", "--config", unknownKey],

@@ -26,10 +26,22 @@ export const statusCommand: CliCommand<"status"> = Command.make(
   })
 ).pipe(Command.withDescription("Print what is served and how things are; asks the daemon when it holds the store"))
 
-/** The body, flattened to dotted names. What is a list is named by the names in it. */
-const rowsOf = (body: unknown, prefix = ""): ReadonlyArray<readonly [string, string]> => {
-  const below = (name: string): string => (prefix === "" ? name : `${prefix}.${name}`)
-  if (Array.isArray(body)) return body.flatMap(({ name, ...rest }) => rowsOf(rest, below(name)))
-  if (Predicate.isObject(body)) return Object.entries(body).flatMap(([name, value]) => rowsOf(value, below(name)))
-  return [[prefix, body === null ? "none" : String(body)]]
+/** The body, flattened to dotted names, without what says the same twice. */
+export const rowsOf = (body: unknown): ReadonlyArray<readonly [string, string]> => {
+  // What the lifecycle does as a whole, its stages say one by one.
+  if (!Predicate.isObject(body) || !("freezing" in body)) return flatten(body, "")
+  const { freezing: _, ...rest } = body
+  return flatten(rest, "")
+}
+
+/** What is a list is named by the names in it; what has a state is one row, with the problem behind the state. */
+const flatten = (value: unknown, name: string): ReadonlyArray<readonly [string, string]> => {
+  const below = (part: string): string => (name === "" ? part : `${name}.${part}`)
+  if (Array.isArray(value)) return value.flatMap(({ name: part, ...rest }) => flatten(rest, below(part)))
+  if (!Predicate.isObject(value)) return [[name, value === null ? "none" : String(value)]]
+  if ("state" in value && "problem" in value)
+    return [[name, value.problem === null ? String(value.state) : `${value.state}: ${value.problem}`]]
+  return Object.entries(value).flatMap(([part, each]) =>
+    part === "problem" && each === null ? [] : flatten(each, below(part))
+  )
 }
