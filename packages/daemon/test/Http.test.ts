@@ -244,6 +244,24 @@ describe("HttpService", () => {
         assert.deepInclude(yield* json(yield* get("/readyz")), { status: "ready" })
         const body = yield* text(yield* get("/v1/status"))
         assert.include(body, '"served":{"floor":0,"latest":1}')
+        assert.deepStrictEqual(Object.keys(JSON.parse(body)), [
+          "version",
+          "served",
+          "nextSeq",
+          "liveChunk",
+          "chunks",
+          "source",
+          "ingestion",
+          "freezing",
+          "stages",
+          "retention",
+          "keys",
+          "builds",
+          "geometry",
+          "domain",
+          "engines",
+          "freeSpaceBytes"
+        ])
         assert.notInclude(body, "/secret")
       })
     )
