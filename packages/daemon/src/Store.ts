@@ -258,7 +258,7 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     if (Option.isSome(domain.keys)) yield* refuseWideWindows(geometry)
     const retention: Retention.Retention = {
       chunks: options.retention?.chunks ?? 0,
-      earliestSeq: catalog.pins.earliestSeq
+      earliestSeq: keptFrom(options.retention?.earliest, catalog.pins)
     }
     const { state, plan } = yield* Recovery.recover({ catalog, hotSet, retention, isReadOnly })
     const views = yield* Views.make({ ...options.views, state, hotSet, catalog, epoch, packs })
@@ -447,6 +447,15 @@ const dieOfOtherDomain = (domain: Domain, work: ArtifactWork): Effect.Effect<voi
   return wanted === given
     ? Effect.void
     : Effect.die(new Error(`Cannot open a store of domain ${wanted} with ArtifactWork of domain ${given}`))
+}
+
+/** What a start with this setting would pin, which a store that is open for reading only has not done. */
+const keptFrom = (
+  earliest: RetentionOptions["earliest"],
+  { geometry, earliestSeq }: Pick<Catalog.Catalog["pins"], "geometry" | "earliestSeq">
+): number => {
+  if (typeof earliest === "number") return earliest
+  return earliest === "genesis" ? geometry.firstSeq : earliestSeq
 }
 
 /** Key runs count entries of a window with 32 bits. */

@@ -199,6 +199,22 @@ describe("icecore prune", () => {
       assert.match(nothing.stdout.toString(), /^Nothing to remove: entry 900 is the first to keep/)
     }).pipe(Effect.scoped)
   )
+
+  it.live("tells what another retention.earliest would remove, and pins it only when it does", () =>
+    Effect.gen(function* () {
+      const { flags } = yield* prepared
+      const dry = (...more: ReadonlyArray<string>) =>
+        Effect.map(expect(0, ["prune", "--dry-run", "--json", ...flags, ...more]), ({ stdout }) =>
+          JSON.parse(stdout.toString())
+        )
+      const told = yield* dry("--retention.earliest=350")
+      assert.deepInclude(told, { nextFloor: 350, floorChunk: 3, chunkCount: 3 })
+      assert.deepInclude(yield* dry(), { nextFloor: 0, artifactCount: 0 })
+      const done = yield* expect(0, ["prune", "--json", ...flags, "--retention.earliest=350"])
+      assert.deepInclude(JSON.parse(done.stdout.toString()), { nextFloor: 350, artifactCount: told.artifactCount })
+      assert.isFalse(told.paths.some((path: string) => Fs.existsSync(path)))
+    }).pipe(Effect.scoped)
+  )
 })
 
 describe("icecore inspect", () => {
