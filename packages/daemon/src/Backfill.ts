@@ -6,7 +6,8 @@
  *
  * 1. write the files of the chunk, synced and read back;
  * 2. wait until the chunk before is frozen;
- * 3. where duplicate keys are errors, look every key of the chunk's run up in the history before it;
+ * 3. look every key of the chunk's run up in the history before it: a duplicate is refused where duplicates are errors, another key
+ *    with the same prefix always;
  * 4. `frozen`, by the catalog's write protocol;
  * 5. the end of the log advances behind the chunk, and the position of the source goes into the live hot database, which has no
  *    entries of its own yet.
@@ -28,9 +29,12 @@ import { type Catalog, CatalogKey, Geometry, Layout } from "@icecore/catalog"
 import type { Zstd } from "@icecore/codec"
 import { maxValueSizeBytes } from "@icecore/engine"
 import { type Disk, KeyRun } from "@icecore/packfile"
-import { type Context, Deferred, Effect, Exit, Fiber, Metric, Option, type Scope, Semaphore, Stream } from "effect"
+import { type Context, Deferred, Effect, Exit, Fiber, Metric, Option, Result, Scope, Semaphore, Stream } from "effect"
+import { Hex } from "effect/encoding"
 import type { ArtifactWorkError } from "./ArtifactWork.ts"
 import { expectedRun } from "./BuildKeyIndex.ts"
+import type { DomainKeys } from "./Domain.ts"
+import * as EntriesPack from "./EntriesPack.ts"
 import type { Entry } from "./Entry.ts"
 import type { SourcePosition } from "./format/HotFormat.ts"
 import * as HotChunk from "./HotChunk.ts"
@@ -66,6 +70,7 @@ export interface Backfill {
 export interface BackfillOptions {
   readonly upkeep: Upkeep.Upkeep
   readonly occupied: ReadView["occupied"]
+  readonly occupant: ReadView["occupant"]
   readonly services: Context.Context<Disk | Zstd>
   readonly bufferBytes: number
   /** Wakes the lifecycle. */
@@ -115,45 +120,81 @@ interface PassReport extends BackfillReport {
 }
 
 export const make = (options: BackfillOptions): Backfill => {
-  const { upkeep, occupied, services, bufferBytes, notify } = options
+  const { upkeep, occupied, occupant, services, bufferBytes, notify } = options
   const { catalog, state, work, concurrency } = upkeep
   const { geometry } = state
   const kinds: ReadonlyArray<Resolve.ChunkKind> = Option.isSome(upkeep.keys) ? ["entries", "keys"] : ["entries"]
-  const isChecked = Option.exists(upkeep.keys, ({ duplicates }) => duplicates === "error")
+  const isChecked = Option.isSome(upkeep.keys)
   const limitBytes = Math.max(1, Math.floor(bufferBytes / (concurrency + 1)))
 
   const runPath = (chunk: Geometry.ChunkId): string =>
     Layout.filesOf(catalog.layout, CatalogKey.chunkKey(chunk, "keys"))[0]!
 
-  /** Fails when a key of a chunk's run is taken by an entry before the chunk, or by two of its own; in a widening also by one behind. */
-  const refuseTaken = (
+  /**
+   * Fails when a key of a chunk's run is taken by an entry before the chunk, or by two of its own; in a widening also by one behind.
+   * Where duplicates are kept, it is another key with the same prefix that fails: no look-up tells the two apart.
+   */
+  const refuseTaken = Effect.fnUntraced(function* (
     { first, isBefore }: Pick<Pass, "first" | "isBefore">,
     chunk: Geometry.ChunkId,
-    { rows }: KeyRun.KeyRun
-  ): Effect.Effect<void, JobError> => {
+    { rows }: KeyRun.KeyRun,
+    { duplicates, of: keysOf }: DomainKeys
+  ): Effect.fn.Return<void, JobError, Disk | Zstd | Scope.Scope> {
     const below = isBefore ? { from: first, to: Geometry.ChunkId(chunk - 1) } : undefined
     const windowFirst = Geometry.firstChunkOf(geometry, Geometry.windowOf(geometry, chunk))
     const seqOf = ({ offset }: KeyRun.RunRow): number => Geometry.firstSeqOf(geometry, windowFirst) + offset
-    const taken = (one: number, other: number): Stopped =>
-      stopped(`entries ${Math.min(one, other)} and ${Math.max(one, other)} have one key`)
-    let previous: KeyRun.RunRow | undefined
-    return Stream.runForEachArray(rows, (page) => {
-      for (const row of page) {
-        if (previous !== undefined && isSame(previous.prefix, row.prefix) && previous.offset !== row.offset)
-          return Effect.fail(taken(seqOf(previous), seqOf(row)))
-        previous = row
-      }
-      const keys = page.map(({ prefix }) => prefix)
-      return Effect.flatMap(Effect.mapError(occupied(keys, below), unknown), (seqs) => {
-        const at = seqs.findIndex((seq) => seq >= 0)
-        return at < 0 ? Effect.void : Effect.fail(taken(seqOf(page[at]!), seqs[at]!))
+    const packOf = (number: Geometry.ChunkId) =>
+      EntriesPack.open({
+        path: Layout.entriesPath(catalog.layout, number),
+        chunk: number,
+        firstSeq: Geometry.firstSeqOf(geometry, number),
+        entryCount: geometry.entriesPerChunk
       })
+    const ownPack = yield* Effect.cached(Scope.provide(packOf(chunk), yield* Effect.scope))
+
+    const entryAt = Effect.fnUntraced(function* (seq: number) {
+      const number = Geometry.chunkOf(geometry, seq)
+      if (number === chunk) return yield* EntriesPack.get(yield* ownPack, seq)
+      const kept = yield* Effect.mapError(occupant(seq), unknown)
+      return Option.isSome(kept) ? kept.value : yield* EntriesPack.get(yield* packOf(number), seq)
+    }, Effect.scoped)
+
+    /** The keys of an entry that begin so, as text. */
+    const keysLike = (seq: number, prefix: Uint8Array) =>
+      Effect.map(entryAt(seq), (entry) =>
+        Result.getOrElse(keysOf(entry), () => [])
+          .filter((key) => isSame(prefix, key))
+          .map(Hex.encode)
+      )
+
+    const meet = Effect.fnUntraced(function* (row: KeyRun.RunRow, other: number) {
+      const one = seqOf(row)
+      const [lower, upper] = [Math.min(one, other), Math.max(one, other)]
+      if (duplicates === "error") return yield* Effect.fail(stopped(`entries ${lower} and ${upper} have one key`))
+      const keys = new Set([...(yield* keysLike(lower, row.prefix)), ...(yield* keysLike(upper, row.prefix))])
+      if (keys.size > 1) yield* Effect.fail(stopped(`entries ${lower} and ${upper} have keys that begin alike`))
     })
-  }
+
+    let previous: KeyRun.RunRow | undefined
+    yield* Stream.runForEachArray(
+      rows,
+      Effect.fnUntraced(function* (page) {
+        const distinct: Array<KeyRun.RunRow> = []
+        for (const row of page) {
+          if (previous === undefined || !isSame(previous.prefix, row.prefix)) distinct.push(row)
+          else if (previous.offset !== row.offset) yield* meet(row, seqOf(previous))
+          previous = row
+        }
+        const keys = distinct.map(({ prefix }) => prefix)
+        const seqs = yield* Effect.mapError(occupied(keys, below), unknown)
+        for (const [at, seq] of seqs.entries()) if (seq >= 0) yield* meet(distinct[at]!, seq)
+      })
+    )
+  })
 
   const checkWritten = (pass: Pass, chunk: Geometry.ChunkId): Effect.Effect<void, JobError> =>
     KeyRun.open(runPath(chunk)).pipe(
-      Effect.flatMap((run) => refuseTaken(pass, chunk, run)),
+      Effect.flatMap((run) => refuseTaken(pass, chunk, run, Option.getOrThrow(upkeep.keys))),
       Effect.scoped,
       Effect.provideContext(services)
     )
@@ -167,7 +208,7 @@ export const make = (options: BackfillOptions): Backfill => {
       yield* Upkeep.buildChunk(upkeep, { chunk, kinds: ["keys"] })
       const run = yield* KeyRun.open(runPath(chunk), yield* expectedRun(catalog, chunk))
       yield* run.verify()
-      yield* refuseTaken(pass, chunk, run)
+      yield* refuseTaken(pass, chunk, run, Option.getOrThrow(upkeep.keys))
     }).pipe(
       Effect.catchTag("KeyRunCorrupt", ({ message }) =>
         Effect.andThen(
