@@ -311,7 +311,6 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
       upkeep,
       occupied: view.occupied,
       occupant: view.occupant,
-      occupant: view.occupant,
       services,
       bufferBytes: options.backfill?.bufferBytes ?? 64 * 1024 * 1024,
       notify: lifecycle.notify
