@@ -1,11 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Geometry } from "@icecore/catalog"
 import { EngineCorrupt } from "@icecore/engine"
 import { DiskFull } from "@icecore/packfile"
 import { Clock, Deferred, Effect, Exit, Fiber, Metric, Option, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Lifecycle from "../src/Lifecycle.ts"
+import * as DiscardStage from "../src/lifecycle/DiscardStage.ts"
 import { isDue } from "../src/lifecycle/RollStage.ts"
 import { nothing, type Stage, type StageOutcome } from "../src/lifecycle/Stage.ts"
+import type { Upkeep } from "../src/lifecycle/Upkeep.ts"
 import type { StorageError } from "../src/StorageError.ts"
 
 const passing = new DiskFull({ operation: "write", path: "/store", code: "ENOSPC" })
@@ -249,6 +252,34 @@ describe("Lifecycle", () => {
       for (const settled of [Fiber.await(before), Effect.exit(lifecycle.settled)])
         assert.isTrue(Exit.hasDies(yield* settled))
       assert.strictEqual(lifecycle.status().state, "failed")
+    })
+  )
+})
+
+describe("DiscardStage", () => {
+  it.effect("leaves a chunk below the floor that is not frozen, while a start would miss it", () =>
+    Effect.gen(function* () {
+      const chunks = new Set([0, 1, 2].map(Geometry.ChunkId))
+      const discarded: Array<number> = []
+      let beginSeq = 0
+      const upkeep = {
+        state: { geometry: { firstSeq: 0, entriesPerChunk: 4, chunksPerWindow: 10 }, floor: 8, liveChunk: 2 },
+        frozenHot: new Set([Geometry.ChunkId(0)]),
+        hotSet: {
+          chunks: () => [...chunks],
+          retire: (chunk: Geometry.ChunkId) => Effect.sync(() => chunks.delete(chunk))
+        },
+        catalog: {
+          beginSeq: () => beginSeq,
+          discardHot: (chunk: Geometry.ChunkId) => Effect.sync(() => discarded.push(chunk))
+        }
+      } as unknown as Upkeep
+      const { run } = yield* DiscardStage.make(upkeep, { closed: [], notify: Effect.void })
+      yield* run(true)
+      assert.deepStrictEqual(discarded, [0])
+      beginSeq = 8
+      yield* run(true)
+      assert.deepStrictEqual(discarded, [0, 1])
     })
   )
 })

@@ -281,6 +281,38 @@ const repeating = (count: number, repeats: Readonly<Record<number, number>>): So
 const problemOf = ({ history }: Store.Store) =>
   Effect.map(history.status, ({ served, retention }) => [served, Option.getOrNull(retention.problem)])
 
+describe("Store widening", () => {
+  it.effect("ends at a chunk that the source cannot give, though those behind it are frozen still", () => {
+    const machine = makeMachine()
+    const torn: Source = {
+      ...demo(30),
+      name: "torn",
+      entries: (options) =>
+        Stream.map(demo(30).entries(options), (batch) => ({
+          ...batch,
+          entries: batch.entries.map((bytes, index) =>
+            batch.firstSeq + index === 1 ? new TextEncoder().encode("two\nlines") : bytes
+          )
+        }))
+    }
+    return Effect.gen(function* () {
+      yield* opened(machine, {}, (store) =>
+        Effect.gen(function* () {
+          yield* store.ingest(demo(30))
+          yield* store.catalog.setBeginSeq(20)
+          yield* store.catalog.demote([CatalogKey.chunkKey(Geometry.ChunkId(0), "entries")])
+        })
+      )
+      yield* opened(machine, {}, (store) =>
+        Effect.gen(function* () {
+          yield* store.ingest(torn)
+          assert.deepStrictEqual(yield* store.history.served, Option.some({ floor: 20, latest: 29 }))
+        })
+      )
+    })
+  })
+})
+
 describe("Store keys where the floor moves", () => {
   it.effect(
     "refuses the key of an entry below the floor while its chunk is kept, which an index of the chunk holds",
@@ -321,8 +353,9 @@ describe("Store keys where the floor moves", () => {
   it.effect("refuses a key of the chunk where the log begins before the floor is reached", () =>
     opened(make(), { earliest: 6 }, (store) =>
       Effect.gen(function* () {
-        const error = yield* Effect.flip(store.ingest(repeating(20, { 5: 4 })))
-        assert.deepInclude(error, { _tag: "DuplicateKey", firstSeq: 4, secondSeq: 5 })
+        const append = store.history.append([DemoSource.entryAt(4)])
+        assert.deepInclude(yield* append, { firstSeq: 4 })
+        assert.deepInclude(yield* Effect.flip(append), { _tag: "DuplicateKey", firstSeq: 4, secondSeq: 5 })
       })
     )
   )
