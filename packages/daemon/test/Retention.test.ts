@@ -303,11 +303,15 @@ describe("Store widening", () => {
           yield* store.catalog.demote([CatalogKey.chunkKey(Geometry.ChunkId(0), "entries")])
         })
       )
-      yield* opened(machine, {}, (store) =>
-        Effect.gen(function* () {
-          yield* store.ingest(torn)
-          assert.deepStrictEqual(yield* store.history.served, Option.some({ floor: 20, latest: 29 }))
-        })
+      yield* opened(
+        machine,
+        {},
+        (store) =>
+          Effect.gen(function* () {
+            yield* store.ingest(torn)
+            assert.deepStrictEqual(yield* store.history.served, Option.some({ floor: 20, latest: 29 }))
+          }),
+        { backfill: { workers: 8 } }
       )
     })
   })
