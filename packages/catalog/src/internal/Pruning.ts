@@ -66,6 +66,7 @@ export const prune: (store: Store, floorChunk: Geometry.ChunkId) => Effect.Effec
       runs.isComplete = true
     }
     for (const window of [...runs.windows]) {
+      if (Geometry.lastChunkOf(geometry, window) < floorChunk) runs.windows.delete(window)
       if (!(yield* isFinished(window))) continue
       runs.windows.delete(window)
       const useless = yield* demoteAll(
