@@ -89,11 +89,18 @@ export const median = (values: ReadonlyArray<number>): number => {
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
 
+/** The value that `share` of the values (0 to 1) lie below. One value or more. */
+export const quantile = (values: ReadonlyArray<number>, share: number): number => {
+  const sorted = Float64Array.from(values).sort()
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
+}
+
 const secondsOf = (contender: Contender): Effect.Effect<number, unknown> =>
   Effect.andThen(contender.prepare ?? Effect.void, secondsOfRun(contender))
 
-const secondsOfRun = Effect.fnUntraced(function* ({ run }: Contender) {
+const secondsOfRun = Effect.fnUntraced(function* ({ run, seconds }: Contender) {
   const start = yield* Clock.currentTimeNanos
   yield* run
-  return Number((yield* Clock.currentTimeNanos) - start) / 1e9
+  const took = Number((yield* Clock.currentTimeNanos) - start) / 1e9
+  return seconds === undefined ? took : yield* seconds
 })

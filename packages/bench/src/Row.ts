@@ -23,6 +23,8 @@ export interface Contender {
   readonly prepare?: Effect.Effect<unknown, unknown>
   /** The measured work of one round, finished and as durable as the row says when the effect completes. */
   readonly run: Effect.Effect<unknown, unknown>
+  /** What counts of the last run, in seconds, where that is not how long it took: a {@link quantile} of the times of what it did. */
+  readonly seconds?: Effect.Effect<number>
   /** Peak of the last run in bytes, when the work has a process of its own. Default: that of this process. */
   readonly peakBytes?: Effect.Effect<number>
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bun
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Cause, Console, Effect } from "effect"
+import { Cause, Console, Effect, Layer, References } from "effect"
 import { CliError, Command } from "effect/cli"
 import { benchCommand } from "./BenchCommand.ts"
 import * as LiveResidentMemory from "./live/LiveResidentMemory.ts"
@@ -16,7 +16,8 @@ const report = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
 
 benchCommand.pipe(
   Command.run({ version: "0.1.0" }),
-  Effect.provide([NodeServices.layer, LiveResidentMemory.layer]),
+  // What stores log of their work would hide the table.
+  Effect.provide([NodeServices.layer, LiveResidentMemory.layer, Layer.succeed(References.MinimumLogLevel, "Warn")]),
   Effect.tapCause(report),
   NodeRuntime.runMain({ disableErrorReporting: true })
 )

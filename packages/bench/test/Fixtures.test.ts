@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { make as makeItems } from "../src/fixtures/JsonItems.ts"
+import * as KeyedLines from "../src/fixtures/KeyedLines.ts"
 import { make as makeRows, randomIndexes } from "../src/fixtures/KeyedRows.ts"
 import { make as makeLines } from "../src/fixtures/Lines.ts"
 
@@ -18,6 +19,19 @@ describe("Fixtures", () => {
   it("randomIndexes stay below their bound", () => {
     assert.isTrue(randomIndexes(1_000, 7).every((index) => index < 7))
     assert.strictEqual(new Set(randomIndexes(1_000, 7)).size, 7)
+  })
+
+  it("KeyedLines are JSON of one length, each with its own key, wherever they begin", () => {
+    const { lines, keys } = KeyedLines.make(1_000)
+    for (const [seq, line] of lines.entries()) {
+      assert.strictEqual(line.length, KeyedLines.lineSizeBytes)
+      assert.strictEqual(
+        JSON.parse(new TextDecoder().decode(line)).key,
+        Buffer.from(KeyedLines.keyAt(seq)).toString("hex")
+      )
+    }
+    assert.strictEqual(new Set(keys.map((key) => key.join())).size, keys.length)
+    assert.deepStrictEqual(KeyedLines.make(1, 700).keys, keys.slice(700, 701))
   })
 
   it("JsonItems and Lines fill every item, and no line holds a line feed", () => {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { measure, median } from "../src/Measure.ts"
+import { measure, median, quantile } from "../src/Measure.ts"
 import { ResidentMemory } from "../src/ResidentMemory.ts"
 
 const memoryOf = (before: number, peaks: ReadonlyArray<number>) => {
@@ -87,6 +87,29 @@ describe("Measure", () => {
       assert.strictEqual(result.grownBytes, 70)
     }).pipe(Effect.provideService(ResidentMemory, memoryOf(100, [500])))
   )
+
+  it.effect("measure counts what a side says of its run in place of how long it took", () =>
+    Effect.gen(function* () {
+      const figures = [99, 2, 8, 6]
+      let call = 0
+      const subject = {
+        run: TestClock.adjust("1 hour"),
+        seconds: Effect.sync(() => figures[call++]!)
+      }
+      const reference = { run: TestClock.adjust("1 hour"), seconds: Effect.succeed(2) }
+      const result = yield* measure({ unitsPerRound: 1, subject, reference }, { rounds: 3 })
+      assert.strictEqual(result.timeRatio, 3)
+      assert.strictEqual(result.subjectSeconds, 6)
+    }).pipe(Effect.provideService(ResidentMemory, memoryOf(0, [1])))
+  )
+
+  it("quantile is the value that so many lie below", () => {
+    const values = Array.from({ length: 1_000 }, (_, index) => 999 - index)
+    assert.strictEqual(quantile(values, 0.99), 990)
+    assert.strictEqual(quantile(values, 0), 0)
+    assert.strictEqual(quantile(values, 1), 999)
+    assert.strictEqual(quantile([7], 0.99), 7)
+  })
 
   it("median is the middle value, or the mean of the middle two", () => {
     assert.strictEqual(median([5, 1, 3]), 3)

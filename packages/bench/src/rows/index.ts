@@ -2,10 +2,14 @@
  * All rows, in the order of the table.
  */
 import type { Row } from "../Row.ts"
+import { backfillRows } from "./BackfillRows.ts"
+import { coldStartRows } from "./ColdStartRows.ts"
 import { crc32cRows } from "./Crc32cRows.ts"
 import { engineRows } from "./EngineRows.ts"
+import { freezingRows } from "./FreezingRows.ts"
 import { hotCommitRows } from "./HotCommitRows.ts"
 import { keyIndexRows } from "./KeyIndexRows.ts"
+import { lookupRows } from "./LookupRows.ts"
 import { packMemoryRows } from "./PackMemoryRows.ts"
 import { packReadRows } from "./PackReadRows.ts"
 import { packWriteRows } from "./PackWriteRows.ts"
@@ -21,5 +25,9 @@ export const rows: ReadonlyArray<Row> = [
   ...packReadRows,
   ...packMemoryRows,
   ...keyIndexRows,
-  ...storeRows
+  ...storeRows,
+  ...freezingRows,
+  ...backfillRows,
+  ...lookupRows,
+  ...coldStartRows
 ]
