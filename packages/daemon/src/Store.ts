@@ -305,7 +305,7 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
       domain,
       known: view,
       entriesPerCommit: options.entriesPerCommit ?? 1,
-      onBoundary: Effect.andThen(Upkeep.updateRoom(upkeep), lifecycle.notify)
+      onBoundary: Effect.andThen(Upkeep.crossed(upkeep), lifecycle.notify)
     })
     const backfill = Backfill.make({
       upkeep,

@@ -98,6 +98,14 @@ export const updateRoom = (upkeep: Upkeep): Effect.Effect<void> =>
     return Metric.update(Metrics.backlog, count)
   })
 
+/** The live chunk is another one: while its database was made, a backfill may have frozen it. */
+export const crossed = (upkeep: Upkeep): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { state, frozenHot, frozenTo } = upkeep
+    if (state.liveChunk <= frozenTo) frozenHot.add(state.liveChunk)
+    return updateRoom(upkeep)
+  })
+
 /** A chunk was frozen by this process. */
 export const countChunk = (upkeep: Upkeep): Effect.Effect<void> =>
   Effect.suspend(() => {
