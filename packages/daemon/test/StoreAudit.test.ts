@@ -346,7 +346,7 @@ describe("StoreAudit.audit", () => {
         remove("chunk:00000001:entries")
       })
       const taken = inCatalog((catalog) =>
-        catalog.openHot(Geometry.ChunkId(1), { keyspaces: hotKeyspaces, seed: () => undefined })
+        Effect.scoped(catalog.openHot(Geometry.ChunkId(1), { keyspaces: hotKeyspaces, seed: () => undefined }))
       )
       const emptied = Effect.andThen(
         passed,
