@@ -143,12 +143,12 @@ export const recover: (options: RecoverOptions) => Effect.Effect<Recovered, Stor
         : Effect.scoped(Effect.flatMap(open(chunk, Option.none()), HotChunk.position))
     )
   if (isLiveHot) yield* hotSet.add(open(liveChunk, Option.none()))
-  const position = Option.isNone(positionChunk)
-    ? Option.none<SourcePosition>()
-    : yield* readPosition(positionChunk.value)
+  const stored = Option.isNone(positionChunk) ? Option.none<SourcePosition>() : yield* readPosition(positionChunk.value)
+  const live = isLiveHot ? yield* hotSet.use(liveChunk, HotChunk.highestSeq) : Option.none()
+  const nextSeq = Option.getOrElse(Option.flatten(live), () => Geometry.firstSeqOf(geometry, liveChunk) - 1) + 1
+  // A backup in the middle of a backfill has the position of a later moment than the catalog. The source is read up to the end then.
+  const position = Option.filter(stored, ({ seq }) => seq < nextSeq)
   if (!isLiveHot && !isReadOnly) yield* hotSet.add(open(liveChunk, position))
-  const highest = Option.flatten(yield* hotSet.use(liveChunk, HotChunk.highestSeq))
-  const nextSeq = Option.getOrElse(highest, () => Geometry.firstSeqOf(geometry, liveChunk) - 1) + 1
   const lastComplete = Geometry.lastCompleteChunkAt(geometry, nextSeq - 1)
   const floor = Math.max(Retention.floorSeqOf(geometry, retention, lastComplete), beginSeq)
   const state = yield* LogState.make({ geometry, floor, liveChunk, nextSeq, position })

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Audit, Layout } from "@icecore/catalog"
+import { Audit, Geometry, HotEngine, Layout } from "@icecore/catalog"
 import { Disk, DiskFull } from "@icecore/packfile"
 import { Effect, Fiber, type Layer, Option, Stream } from "effect"
 import type { Domain } from "../src/Domain.ts"
 import * as NdjsonDomain from "../src/domain/NdjsonDomain.ts"
+import { encodePosition, hotKeyspaces, positionKey, sourceKeyspace } from "../src/format/HotFormat.ts"
 import type { EntriesOptions, Source, SourceBatch } from "../src/Source.ts"
 import type * as Store from "../src/Store.ts"
 import * as DemoSource from "../src/source/DemoSource.ts"
@@ -233,6 +234,32 @@ describe("Backfill", () => {
         )
       }
     })
+  )
+
+  it.effect(
+    "goes on where the log ends when the position was kept later than the catalog, as a backup may have it",
+    () => {
+      const machine = makeMachine({ domain })
+      const { source } = listSource(demo(30))
+      const ahead = { seq: 19, token: text("19") }
+      return Effect.gen(function* () {
+        const path = yield* withStore(
+          machine,
+          (store) =>
+            Effect.as(
+              store.ingest(listSource(demo(12)).source),
+              Layout.hotPath(store.catalog.layout, Geometry.ChunkId(3))
+            ),
+          options
+        )
+        yield* Effect.gen(function* () {
+          const { engine } = yield* HotEngine.HotEngine
+          const database = yield* engine.open({ path, keyspaces: hotKeyspaces, mode: "existing" })
+          yield* database.write((batch) => batch.put(sourceKeyspace, positionKey, encodePosition(ahead)))
+        }).pipe(Effect.scoped, Effect.provide(machine.services))
+        yield* withStore(machine, (store) => Effect.andThen(store.ingest(source), checkAll(store, 30)), options)
+      })
+    }
   )
 
   it.effect("takes chunks whose entries have no keys", () => {
