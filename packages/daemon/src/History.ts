@@ -60,6 +60,21 @@ export class EntryAbsent extends Data.Error<{
   }
 }
 
+/**
+ * The keys of a served chunk are nowhere: what they were in was damaged, and is derived anew from the frozen entries as soon as that may be.
+ * Until then no key can be told to be new, or unknown.
+ */
+export class KeysAbsent extends Data.Error<{
+  readonly chunk: number
+  readonly served: Option.Option<ServedRange>
+}> {
+  readonly _tag = "KeysAbsent"
+  override readonly name = "KeysAbsent"
+  override get message(): string {
+    return `Cannot look up keys of chunk ${this.chunk}: no hot database, key run or key index has them; ${describeServed(this.served)}`
+  }
+}
+
 /** A seq that is no safe integer of 0 or more, a range whose `from` is over its `to`, a limit below 1, or a key of other than 32 bytes. */
 export class HistoryRequestInvalid extends Data.Error<{
   readonly field: "seq" | "from" | "to" | "limit" | "key"
@@ -194,6 +209,7 @@ export type HistoryReadError =
   | EntryBelowFloor
   | EntryNotIngested
   | EntryAbsent
+  | KeysAbsent
   | HistoryRequestInvalid
   | KeysUndefined
   | ViewsExhausted

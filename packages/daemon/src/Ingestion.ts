@@ -2,7 +2,7 @@
  * Feeding the log from a source.
  *
  * Goes on behind the last committed entry, from the position that was committed with it. A commit that fails for a reason that
- * may pass (a full disk, an I/O error) is tried again, later each time, while the source waits: no entry is skipped or
+ * may pass (a full disk, an I/O error, keys that are just derived anew) is tried again, later each time, while the source waits: no entry is skipped or
  * doubled, because each attempt starts where the log really ends.
  */
 import { Geometry } from "@icecore/catalog"
@@ -59,9 +59,11 @@ export interface IngestionOptions {
   readonly view: ReadView
   readonly backfill: Backfill
   readonly retry: RetryOptions
+  /** Tells the lifecycle that there is something to derive, which ingestion waits for. Must not wait. */
+  readonly notify: Effect.Effect<void>
 }
 
-export const make = ({ state, writer, view, backfill, retry }: IngestionOptions): Ingestion => {
+export const make = ({ state, writer, view, backfill, retry, notify }: IngestionOptions): Ingestion => {
   let activity = idle
 
   const append = (batch: SourceBatch): Effect.Effect<unknown, AppendError> =>
@@ -80,7 +82,8 @@ export const make = ({ state, writer, view, backfill, retry }: IngestionOptions)
       Effect.tapError((error) => {
         if (!isTransient(error)) return Effect.void
         activity = { state: "waiting", problem: Option.some(error.message) }
-        return Effect.logError(`Ingestion waits: ${error.message}`)
+        const told = Effect.logError(`Ingestion waits: ${error.message}`)
+        return error._tag === "KeysAbsent" ? Effect.andThen(told, notify) : told
       }),
       Effect.retry(retrySchedule(retry)),
       Effect.tap(() =>

@@ -44,7 +44,7 @@ export interface ReadView {
   readonly occupied: (
     keys: ReadonlyArray<Uint8Array>,
     below?: KeySearch.FrozenChunks
-  ) => Effect.Effect<ReadonlyArray<number>, ChunkReadError>
+  ) => Effect.Effect<ReadonlyArray<number>, KeySearch.KeySearchError>
   /** The bytes of an entry that {@link ReadView.occupied} gave; none when its chunk is kept no more. Counts against no limit. */
   readonly occupant: (seq: number) => Effect.Effect<Option.Option<Uint8Array>, ChunkReadError>
 }

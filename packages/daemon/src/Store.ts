@@ -309,13 +309,14 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     })
     const backfill = Backfill.make({
       upkeep,
+      range: view.range,
       occupied: view.occupied,
       occupant: view.occupant,
       services,
       bufferBytes: options.backfill?.bufferBytes ?? 64 * 1024 * 1024,
       notify: lifecycle.notify
     })
-    const ingestion = Ingestion.make({ state, writer, view, backfill, retry })
+    const ingestion = Ingestion.make({ state, writer, view, backfill, retry, notify: lifecycle.notify })
     if (!isReadOnly) yield* writer.roll
 
     const append = Effect.fn("History.append")(function* (

@@ -218,9 +218,9 @@ describe("ReadView", () => {
         const error = yield* Effect.flip(tiers.reads.find(tiers.keyOf("key 5")))
         assert.strictEqual(
           error.message,
-          "Cannot read entry 8: chunk 2 should hold it: no hot database, key run or key index has its keys; entries 0 to 13 are served"
+          "Cannot look up keys of chunk 2: no hot database, key run or key index has them; entries 0 to 13 are served"
         )
-        assert.strictEqual(yield* tagOf(tiers.reads.occupied([tiers.keyOf("x")])), "EntryAbsent")
+        assert.strictEqual(yield* tagOf(tiers.reads.occupied([tiers.keyOf("x")])), "KeysAbsent")
       })
     )
   )

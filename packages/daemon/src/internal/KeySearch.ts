@@ -12,7 +12,7 @@ import { type DomainKeys, keySizeBytes } from "../Domain.ts"
 import type { Entry } from "../Entry.ts"
 import type { ExplainOutcome, ExplainStep } from "../Explanation.ts"
 import { keyPrefixSizeBytes } from "../format/HotFormat.ts"
-import { EntryAbsent, type ViewExpired } from "../History.ts"
+import { KeysAbsent, type ViewExpired } from "../History.ts"
 import { type ChunkReadError, type ChunkReads, partsOf } from "./ChunkReads.ts"
 import type { Candidates, HotKeys, IndexKeys, KeySource, KeyTiers, RunKeys } from "./KeyTiers.ts"
 import * as LogState from "./LogState.ts"
@@ -26,13 +26,16 @@ export type Place = KeySource | { readonly seq: number }
 /** Told of each step of a search. */
 export type Trace = (step: Omit<ExplainStep, "path" | "name"> & { readonly at: Place }) => void
 
+/** What looking keys up can fail with. */
+export type KeySearchError = ChunkReadError | KeysAbsent
+
 export interface KeySearch {
   /** The entry that the view serves under the key. */
   readonly find: (
     view: View,
     key: Uint8Array,
     trace?: Trace
-  ) => Effect.Effect<Option.Option<Entry>, ChunkReadError | ViewExpired>
+  ) => Effect.Effect<Option.Option<Entry>, KeySearchError | ViewExpired>
   /**
    * For each key the seq of an entry that has a key with the same first 16 bytes; −1 when there is none. Seen are all entries that a
    * key index built from now on may hold: those from {@link KeySearch.keptFrom} on and, beside them, those of the chunks `below`.
@@ -41,7 +44,7 @@ export interface KeySearch {
     view: View,
     keys: ReadonlyArray<Uint8Array>,
     below?: FrozenChunks
-  ) => Effect.Effect<ReadonlyArray<number>, ChunkReadError>
+  ) => Effect.Effect<ReadonlyArray<number>, KeySearchError>
   /** The first chunk whose keys are kept: that of the view's floor, whole, or an earlier one that a start would still serve. */
   readonly keptFrom: (view: View) => Geometry.ChunkId
 }
@@ -70,14 +73,12 @@ export const make = (options: {
   const present = (
     view: View,
     source: KeySource
-  ): Effect.Effect<HotKeys | RunKeys | IndexKeys | undefined, EntryAbsent> => {
+  ): Effect.Effect<HotKeys | RunKeys | IndexKeys | undefined, KeysAbsent> => {
     if (source._tag !== "Missing") return Effect.succeed(source)
     const from = Math.max(view.floor, Geometry.firstSeqOf(geometry, source.lo))
     const to = Math.min(view.nextSeq - 1, Geometry.lastSeqOf(geometry, source.hi))
     if (from > to) return Effect.succeed(undefined)
-    const chunk = Geometry.chunkOf(geometry, from)
-    const detail = "no hot database, key run or key index has its keys"
-    return Effect.fail(new EntryAbsent({ seq: from, chunk, served: LogState.served(view), detail }))
+    return Effect.fail(new KeysAbsent({ chunk: Geometry.chunkOf(geometry, from), served: LogState.served(view) }))
   }
 
   const hasKey = (entry: Uint8Array, key: Uint8Array, sizeBytes = keySizeBytes): boolean =>
@@ -105,7 +106,7 @@ export const make = (options: {
     view: View,
     key: Uint8Array,
     trace?: Trace
-  ): Effect.fn.Return<Option.Option<Entry>, ChunkReadError | ViewExpired> {
+  ): Effect.fn.Return<Option.Option<Entry>, KeySearchError | ViewExpired> {
     const sources = yield* tiers.sources(view)
     const wanted = [key]
     for (const each of isOldestFirst ? sources.toReversed() : sources) {
@@ -165,7 +166,7 @@ export const make = (options: {
     view: View,
     wanted: ReadonlyArray<Uint8Array>,
     below?: FrozenChunks
-  ): Effect.fn.Return<ReadonlyArray<number>, ChunkReadError> {
+  ): Effect.fn.Return<ReadonlyArray<number>, KeySearchError> {
     const kept = keptFrom(view)
     const isBelow = (chunk: number): boolean => below !== undefined && chunk >= below.from && chunk <= below.to
     const keeping = { ...view, floor: Geometry.firstSeqOf(geometry, kept) }
