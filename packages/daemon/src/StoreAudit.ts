@@ -101,7 +101,12 @@ export const audit = (options: AuditOptions): Stream.Stream<AuditStep, never, Au
       const context = yield* contextOf(options, reader, overview.value)
       const { chunkCount } = overview.value
       const all = Stream.concat(
-        Stream.succeed(step("catalog", { findings: [...findings, ...context.findings], chunkCount })),
+        Stream.succeed(
+          step("catalog", {
+            findings: [...findings, ...context.findings, ...unsettledHot(options, overview.value)],
+            chunkCount
+          })
+        ),
         Stream.concat(auditFiles(context, overview.value), auditHistory(context))
       )
       return Stream.map(all, (each): AuditStep => {
@@ -126,6 +131,23 @@ const step = (kind: AuditStep["kind"], parts: Partial<AuditStep> = {}): AuditSte
   findings: [],
   ...parts
 })
+
+/** Hot databases between two states. */
+const unsettledHot = (
+  { layout: { roots }, settled = true }: AuditOptions,
+  { transient }: CatalogImage.Overview
+): ReadonlyArray<AuditFinding> =>
+  settled
+    ? transient.map((key) =>
+        Finding.make({
+          invariant: "I2",
+          fault: "unsettled",
+          path: roots.catalog,
+          key,
+          message: `${key} is transient in ${roots.catalog}`
+        })
+      )
+    : []
 
 const unreadable = (roots: Names.Roots, message: string): AuditStep =>
   step("catalog", {

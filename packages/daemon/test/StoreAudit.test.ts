@@ -112,6 +112,11 @@ const violations: ReadonlyArray<
     [["I2", "unsettled", "index:00000000:00000000:00000002"]]
   ],
   [
+    "a hot database that was begun",
+    rows((put) => put("hot:00000009", "transient")),
+    [["I2", "unsettled", "hot:00000009"]]
+  ],
+  [
     "a row that is none of ours",
     rows((put) => put("chunk:7:entries", "frozen")),
     [["I2", "catalog", "chunk:7:entries"]]
@@ -338,6 +343,7 @@ describe("StoreAudit.audit", () => {
       const plant = rows((put) => {
         put("chunk:00000006:entries", "freezing")
         put("index:00000000:00000000:00000002", "pruning")
+        put("hot:00000009", "transient")
       })
       assert.deepStrictEqual(yield* foundAfter(plant, { settled: false, keptChunks: 3 }), [])
       // As a backfill leaves it that was killed after retention had passed the chunk that took no entries meanwhile.

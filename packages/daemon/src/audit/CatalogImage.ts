@@ -18,6 +18,8 @@ export interface Overview {
   readonly numbers: Names.Numbers
   /** Chunks that have a `ready` hot database, ascending. */
   readonly ready: ReadonlyArray<number>
+  /** Keys of hot databases that are being made or removed, ascending. */
+  readonly transient: ReadonlyArray<string>
   /** The last chunk whose entries are frozen; −1: none. */
   readonly lastFrozen: number
   /** Chunks that have rows of artifacts. */
@@ -92,6 +94,7 @@ export const overview: (
   }
   const pins = new Map<string, string>()
   const ready: Array<number> = []
+  const transient: Array<string> = []
   let lastFrozen = -1
   let chunkCount = 0
   let lastChunk = -1
@@ -105,6 +108,7 @@ export const overview: (
         } else if (row.family === "config") pins.set(row.name, row.value)
         else if (row.family === "hot") {
           if (row.state === "ready") ready.push(row.chunk)
+          else transient.push(row.text)
         } else if (row.family === "chunk") {
           if (row.chunk !== lastChunk) chunkCount++
           lastChunk = row.chunk
@@ -118,5 +122,5 @@ export const overview: (
     catalogFault(`Cannot read pin ${numbers} of ${path}: it is ${pins.get(numbers) ?? "missing"}`, `config:${numbers}`)
     return { overview: Option.none(), findings }
   }
-  return { overview: Option.some({ numbers, ready, lastFrozen, chunkCount }), findings }
+  return { overview: Option.some({ numbers, ready, transient, lastFrozen, chunkCount }), findings }
 })
