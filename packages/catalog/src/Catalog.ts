@@ -112,7 +112,7 @@ export interface WriteIndex<A, E, R> {
   /** First chunk covered, inclusive. */
   readonly lo: ChunkId
   /**
-   * Last chunk covered, inclusive. The window's last chunk makes the coverage terminal: its key runs are demoted. A chunk after
+   * Last chunk covered, inclusive. The window's last chunk makes the coverage terminal: the key runs of its chunks are demoted. A chunk after
    * it that the frozen coverage has must have a frozen key run.
    */
   readonly hi: ChunkId

@@ -114,9 +114,9 @@ const anyWithoutRun = (model: Model, from: number, to: number): boolean => {
   return false
 }
 
-const demoteRuns = (model: Model): void => {
+const demoteRuns = (model: Model, from: number): void => {
   for (const chunk of [0, 1, 2, 3])
-    if (hasRun(model, chunk)) model.set(encodeKey(chunkKey(ChunkId(chunk), "keys")), "pruning")
+    if (chunk >= from && hasRun(model, chunk)) model.set(encodeKey(chunkKey(ChunkId(chunk), "keys")), "pruning")
 }
 
 const applyToModel = (model: Model, operation: Operation): void => {
@@ -139,7 +139,7 @@ const applyToModel = (model: Model, operation: Operation): void => {
       freeze(model, [key], operation.fails)
       if (operation.fails) return
       for (const [text] of indexes) if (text !== encodeKey(key)) model.set(text, "pruning")
-      if (operation.hi === 3) demoteRuns(model)
+      if (operation.hi === 3) demoteRuns(model, operation.lo)
       return
     }
     case "demote":
@@ -159,7 +159,7 @@ const applyToModel = (model: Model, operation: Operation): void => {
         if (isBelow) model.set(text, "pruning")
       }
       const coverage = frozenCoverage(model)
-      if (coverage?.hi === 3 && coverage.lo <= floorChunk) demoteRuns(model)
+      if (coverage?.hi === 3 && coverage.lo <= floorChunk) demoteRuns(model, 0)
       return
     }
     case "sweep":

@@ -133,7 +133,10 @@ const runsOf = (
     )
   )
 
-/** Index keys of the window in any state but `pruning`, and the window's key runs when the coverage is terminal. */
+/**
+ * Index keys of the window in any state but `pruning`, and the key runs of the coverage when it is terminal. Runs before it stay: a wider
+ * index may be about to need them, and else `prune` takes them.
+ */
 const supersededBy = (store: Store, wanted: IndexKey): Effect.Effect<ReadonlyArray<Demoted>, CatalogReadError> =>
   Effect.gen(function* () {
     const { table } = store
@@ -145,8 +148,7 @@ const supersededBy = (store: Store, wanted: IndexKey): Effect.Effect<ReadonlyArr
       Stream.runCollect
     )
     if (wanted.hi !== Geometry.lastChunkOf(geometry, wanted.window)) return superseded
-    const from = Geometry.firstChunkOf(geometry, wanted.window)
-    const runs = yield* Stream.runCollect(runsOf(store, { from, to: wanted.hi }))
+    const runs = yield* Stream.runCollect(runsOf(store, { from: wanted.lo, to: wanted.hi }))
     return [...superseded, ...runs.map((key): Demoted => ({ key, state: "frozen" }))]
   })
 

@@ -4,7 +4,7 @@
  * What other work holds is passed over and is there for the next time. After a crash between two batches what was demoted is finished
  * by the sweep, and the rest is demoted by the next call: see {@link import("../Retention.ts").doomed} for the order.
  *
- * Key runs of a finished window go, too: writing its terminal index demotes them, but runs may be written after it. A window
+ * Key runs of a finished window go, too: writing its terminal index demotes those it covers, but runs may lie before it, and be written after it. A window
  * is finished when its frozen index reaches from its first kept chunk to its last. All windows are looked at once, and after that
  * only those of which this process wrote runs.
  */

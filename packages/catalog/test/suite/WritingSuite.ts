@@ -145,6 +145,32 @@ export const writeSuite = (it: Vitest.MethodsNonLive<Store>): void => {
     })
   )
 
+  it.effect(
+    "Catalog.writeIndex leaves the key runs below a terminal coverage to a widening, and prune takes them in the end",
+    () =>
+      Effect.gen(function* () {
+        const catalog = yield* Effect.flatMap(temporaryLayout, open)
+        const runs = Effect.scoped(
+          Effect.flatMap(catalog.snapshot, (snapshot) =>
+            Effect.map(Stream.runCollect(snapshot.runs()), (found) => found.map(({ key }) => Number(key.chunk)))
+          )
+        )
+        yield* writeRuns(catalog, [4, 5, 6, 7])
+        yield* index(catalog, 6, 7)
+        assert.deepStrictEqual(yield* runs, [4, 5])
+        yield* catalog.prune(ChunkId(4))
+        assert.deepStrictEqual(yield* runs, [4, 5])
+        yield* writeRuns(catalog, [6, 7])
+        yield* index(catalog, 5, 7)
+        assert.deepStrictEqual(yield* runs, [4])
+        yield* writeRuns(catalog, [5])
+        yield* catalog.prune(ChunkId(5))
+        assert.deepStrictEqual(yield* runs, [])
+        yield* catalog.sweep()
+        assert.deepStrictEqual(yield* audit(catalog), [])
+      })
+  )
+
   const writeRuns = (catalog: Catalog.Catalog, chunks: ReadonlyArray<number>) =>
     Effect.forEach(chunks, (number) =>
       catalog.writeChunk({ chunk: ChunkId(number), kinds: ["keys"], produce: writeWanted })

@@ -46,7 +46,10 @@ export const make = (
   // The last frozen chunk when this stage last looked, and since when it is that.
   let seen = { frozenTo: upkeep.frozenTo, sinceMillis: Number.NEGATIVE_INFINITY }
 
-  /** IMPORTANT: not what retention asks for by now. A finished index demotes the runs below it, which must not be served any more. */
+  /**
+   * IMPORTANT: not what retention asks for by now. An index takes the place of one that may cover chunks below it, whose runs may be gone: they
+   * must not be served any more.
+   */
   const servedFrom = (): Geometry.ChunkId => Geometry.chunkOf(upkeep.state.geometry, upkeep.state.floor)
 
   const requestOf = (window: Geometry.WindowId): Resolve.ResolveRequest => ({
