@@ -3,7 +3,8 @@
  *
  * One append at a time:
  *
- * 1. when the last commit failed, reopen the live database and remove what it left, so that only acknowledged entries remain;
+ * 1. when the last commit failed, reopen the live database and remove what it left, so that only acknowledged entries remain; a reader
+ *    that does not leave the database within five seconds fails the append, and holds nobody up any longer;
  * 2. ask whether every entry may be one, and whether its keys are new ({@link import("./internal/AppendCheck.ts")});
  * 3. when the live chunk is complete, open the next one, seeded with the source's position;
  * 4. wait while too many complete chunks are unfrozen;
@@ -13,6 +14,7 @@
  * one; the lifecycle is told. So the position is in the newest database before an older one can be discarded.
  */
 import { type Catalog, Geometry, Layout } from "@icecore/catalog"
+import { EngineFailed } from "@icecore/engine"
 import type { Disk } from "@icecore/packfile"
 import { Effect, Option, Result, Semaphore } from "effect"
 import type { Domain } from "./Domain.ts"
@@ -26,6 +28,9 @@ import { AcknowledgedEntryLost, reopenSpaceBytes, SpaceTooLow, type StorageError
 
 /** Bytes of entries that go into one commit, beyond its first entry. */
 export const maxCommitBytes: number = 8 * 1024 * 1024
+
+/** How long readers of the live database may hold up that it is opened again. */
+const patience = "5 seconds"
 
 /** Entries for the end of the log. */
 export interface Append {
@@ -88,13 +93,15 @@ export const make = (options: LogWriterOptions): LogWriter => {
     // A database that is closed while the disk is full may not open again, and its entries must stay readable.
     if (freeBytes < reopenSpaceBytes)
       return yield* new SpaceTooLow({ path: root, neededBytes: reopenSpaceBytes, freeBytes })
-    const hot = yield* hotSet.reopen(chunk, openLive(chunk))
+    const path = Layout.hotPath(catalog.layout, chunk)
+    // While a database waits to be opened again it takes no new readers either.
+    const hot = yield* Effect.timeoutOrElse(hotSet.reopen(chunk, openLive(chunk)), {
+      duration: patience,
+      orElse: () => Effect.fail(new EngineFailed({ path, operation: "reopen", detail: "it is being read" }))
+    })
     const found = Option.getOrElse(yield* HotChunk.highestSeq(hot), () => hot.firstSeq - 1)
     const acknowledged = state.nextSeq - 1
-    if (found < acknowledged) {
-      const path = Layout.hotPath(catalog.layout, chunk)
-      return yield* new AcknowledgedEntryLost({ path, seq: found + 1 })
-    }
+    if (found < acknowledged) return yield* new AcknowledgedEntryLost({ path, seq: found + 1 })
     if (found > acknowledged)
       yield* HotChunk.rollBack(hot, { seq: acknowledged, position: state.position, ...keying.rollBack })
     isSuspect = false
