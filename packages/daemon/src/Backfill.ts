@@ -18,7 +18,9 @@
  * wrong. What the source has beyond its last whole chunk is left to ingestion, too.
  *
  * {@link Backfill.fill} does the same for history before the beginning of the store, which a wider retention asks for: only when all
- * of it is frozen does the history begin with it. Where duplicate keys are errors, each key of it, those of chunks that were frozen by an
+ * of it is frozen does the history begin with it. First the source must prove that it is the log: it goes on at the position of the
+ * last entry, and gives the first chunk that is kept; chunks that an earlier attempt froze and of which it gives other entries are made
+ * anew. So the source is read up to the end of that chunk once before it is read to be filled in. Where duplicate keys are errors, each key of it, those of chunks that were frozen by an
  * earlier attempt too, is looked up in the chunks before its own that are to be filled in and in the history behind them all,
  * which may have taken it since. The first key that is taken ends the widening, and status names both entries.
  *
@@ -38,6 +40,7 @@ import * as EntriesPack from "./EntriesPack.ts"
 import type { Entry } from "./Entry.ts"
 import type { SourcePosition } from "./format/HotFormat.ts"
 import * as HotChunk from "./HotChunk.ts"
+import { SourceDiverged } from "./Ingestion.ts"
 import * as ChunkFeed from "./internal/ChunkFeed.ts"
 import * as LogState from "./internal/LogState.ts"
 import * as Metrics from "./lifecycle/Metrics.ts"
@@ -63,12 +66,16 @@ export interface Backfill {
    * retries of each build. Fails when the storage does for good.
    */
   readonly run: (source: Source, start: EntriesOptions) => Effect.Effect<BackfillReport, StorageError>
-  /** Freezes what retention asks for before the beginning of history, as far as the source has it. See {@link Upkeep.retentionStatus}. */
-  readonly fill: (source: Source) => Effect.Effect<BackfillReport, StorageError>
+  /**
+   * Freezes what retention asks for before the beginning of history, as far as the source has it. See {@link Upkeep.retentionStatus}.
+   * Fails when the source gives another first chunk than the one that is kept.
+   */
+  readonly fill: (source: Source) => Effect.Effect<BackfillReport, StorageError | SourceDiverged>
 }
 
 export interface BackfillOptions {
   readonly upkeep: Upkeep.Upkeep
+  readonly range: ReadView["range"]
   readonly occupied: ReadView["occupied"]
   readonly occupant: ReadView["occupant"]
   readonly services: Context.Context<Disk | Zstd>
@@ -120,7 +127,7 @@ interface PassReport extends BackfillReport {
 }
 
 export const make = (options: BackfillOptions): Backfill => {
-  const { upkeep, occupied, occupant, services, bufferBytes, notify } = options
+  const { upkeep, range, occupied, occupant, services, bufferBytes, notify } = options
   const { catalog, state, work, concurrency } = upkeep
   const { geometry } = state
   const kinds: ReadonlyArray<Resolve.ChunkKind> = Option.isSome(upkeep.keys) ? ["entries", "keys"] : ["entries"]
@@ -129,6 +136,14 @@ export const make = (options: BackfillOptions): Backfill => {
 
   const runPath = (chunk: Geometry.ChunkId): string =>
     Layout.filesOf(catalog.layout, CatalogKey.chunkKey(chunk, "keys"))[0]!
+
+  const packOf = (chunk: Geometry.ChunkId) =>
+    EntriesPack.open({
+      path: Layout.entriesPath(catalog.layout, chunk),
+      chunk,
+      firstSeq: Geometry.firstSeqOf(geometry, chunk),
+      entryCount: geometry.entriesPerChunk
+    })
 
   /**
    * Fails when a key of a chunk's run is taken by an entry before the chunk, or by two of its own; in a widening also by one behind.
@@ -143,13 +158,6 @@ export const make = (options: BackfillOptions): Backfill => {
     const below = isBefore ? { from: first, to: Geometry.ChunkId(chunk - 1) } : undefined
     const windowFirst = Geometry.firstChunkOf(geometry, Geometry.windowOf(geometry, chunk))
     const seqOf = ({ offset }: KeyRun.RunRow): number => Geometry.firstSeqOf(geometry, windowFirst) + offset
-    const packOf = (number: Geometry.ChunkId) =>
-      EntriesPack.open({
-        path: Layout.entriesPath(catalog.layout, number),
-        chunk: number,
-        firstSeq: Geometry.firstSeqOf(geometry, number),
-        entryCount: geometry.entriesPerChunk
-      })
     const ownPack = yield* Effect.cached(Scope.provide(packOf(chunk), yield* Effect.scope))
 
     const entryAt = Effect.fnUntraced(function* (seq: number) {
@@ -477,7 +485,84 @@ export const make = (options: BackfillOptions): Backfill => {
       })
     )
 
-  const fill = Effect.fn("Backfill.fill")(function* (source: Source): Effect.fn.Return<BackfillReport, StorageError> {
+  /** Holds a part of a batch against what is stored of it. Returns the first seq that differs. */
+  const compare = <E, R>(
+    batch: SourceBatch,
+    stored: Stream.Stream<ReadonlyArray<Entry>, E, R>
+  ): Effect.Effect<Option.Option<number>, E, R> =>
+    stored.pipe(
+      Stream.map((entries) => entries.find(({ seq, bytes }) => !isEqual(bytes, batch.entries[seq - batch.firstSeq]!))),
+      Stream.filter((entry) => entry !== undefined),
+      Stream.map(({ seq }) => seq),
+      Stream.runHead
+    )
+
+  /** Whether a chunk that is frozen holds what the source gives. One that is damaged does not. */
+  const isFrozenAs = (batch: SourceBatch, chunk: Geometry.ChunkId, from: number, to: number) =>
+    packOf(chunk).pipe(
+      Effect.flatMap((pack) => compare(batch, EntriesPack.range(pack, { from, to, order: "ascending" }))),
+      Effect.map(Option.isNone),
+      Effect.catch((error) => (isFault(error) ? Effect.fail(error) : Effect.succeed(false))),
+      Effect.scoped,
+      Effect.provideContext(services)
+    )
+
+  /**
+   * Holds the source against the log before anything that it gives counts: it goes on at the position, and gives the first chunk that is
+   * kept. Returns the frozen chunks before that one for which it gives other entries. Reads the source up to the end of that chunk.
+   */
+  const prove = Effect.fnUntraced(function* (
+    pass: Pass
+  ): Effect.fn.Return<ReadonlySet<Geometry.ChunkId>, Stopped | StorageError | SourceDiverged> {
+    const { source, start } = pass
+    const { floor, nextSeq, position } = state
+    const giveUp = (error: SourceError) => stopped(error.message)
+    if (Option.isSome(position)) {
+      const { seq, token } = position.value
+      yield* Effect.mapError(Stream.runHead(source.entries({ from: seq + 1, resume: token })), giveUp)
+    }
+    const keptTo = Math.min(nextSeq - 1, Geometry.lastSeqOf(geometry, Geometry.chunkOf(geometry, floor)))
+    const others = new Set<Geometry.ChunkId>()
+    let comparedTo = floor - 1
+    const take = Effect.fnUntraced(function* (batch: SourceBatch) {
+      const end = batch.firstSeq + batch.entries.length
+      let seq = Math.max(batch.firstSeq, start.from)
+      while (seq < Math.min(end, Geometry.firstSeqOf(geometry, Geometry.ChunkId(pass.last + 1)))) {
+        const chunk = Geometry.chunkOf(geometry, seq)
+        const to = Math.min(end - 1, Geometry.lastSeqOf(geometry, chunk))
+        if (pass.isDone(chunk) && !others.has(chunk) && !(yield* isFrozenAs(batch, chunk, seq, to))) others.add(chunk)
+        seq = to + 1
+      }
+      const kept = { from: Math.max(batch.firstSeq, floor), to: Math.min(end - 1, keptTo) }
+      if (kept.to < kept.from) return
+      const other = yield* Effect.mapError(compare(batch, range(kept)), unknown)
+      if (Option.isSome(other)) return yield* new SourceDiverged({ source: source.name, seq: other.value })
+      comparedTo = kept.to
+    })
+    yield* source.entries(start).pipe(
+      Stream.mapError(giveUp),
+      Stream.takeUntil((batch) => batch.firstSeq + batch.entries.length > Math.max(keptTo, floor - 1)),
+      Stream.runForEach(take)
+    )
+    if (Option.isNone(position) && comparedTo < floor && floor <= keptTo)
+      yield* Effect.fail(
+        stopped(`source ${source.name} ends before entry ${floor}, so that nothing of it can be compared`)
+      )
+    return others
+  })
+
+  /** History goes on beginning where it does. */
+  const leave = (wanted: number, detail: string): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const begin = catalog.beginSeq()
+      const first = Geometry.firstSeqOf(geometry, Geometry.chunkOf(geometry, begin))
+      upkeep.floorProblem = Option.some(`entries ${wanted} to ${first - 1} were not filled in: ${detail}`)
+      return Effect.logWarning(`History begins at ${begin}, and retention asks for ${wanted}: ${detail}`)
+    })
+
+  const fill = Effect.fn("Backfill.fill")(function* (
+    source: Source
+  ): Effect.fn.Return<BackfillReport, StorageError | SourceDiverged> {
     const begin = Geometry.chunkOf(geometry, catalog.beginSeq())
     const first = Upkeep.wantedFloorChunk(upkeep)
     if (first >= begin) return { chunkCount: 0, byteCount: 0 }
@@ -506,20 +591,34 @@ export const make = (options: BackfillOptions): Backfill => {
           filledTo = chunk
         })
     }
+    const from = Geometry.firstSeqOf(geometry, first)
+    const proven = yield* Effect.result(prove(pass))
+    if (Result.isFailure(proven)) {
+      const error = proven.failure
+      yield* leave(from, error._tag === "Stopped" ? error.detail : error.message)
+      if (error._tag === "SourceDiverged") return yield* error
+      if (error._tag !== "Stopped") yield* orLater("compare the source with what is kept", Exit.fail(error))
+      return { chunkCount: 0, byteCount: 0 }
+    }
+    for (const chunk of proven.success) {
+      yield* Effect.logWarning(`Chunk ${chunk} is not what source ${source.name} gives, and is made anew`)
+      yield* catalog.demote([CatalogKey.chunkKey(chunk, "entries"), CatalogKey.chunkKey(chunk, "keys")])
+      missing.add(chunk)
+    }
     const report = missing.size === 0 ? yield* checkAll(pass) : yield* Effect.scoped(run(pass))
     yield* orLater("fill in what is before the beginning of history", report.failure)
-    const from = Geometry.firstSeqOf(geometry, first)
-    const to = Geometry.firstSeqOf(geometry, begin) - 1
     if (filledTo < last) {
-      const detail = Option.getOrElse(report.stop, () => `source ${source.name} does not have them`)
-      upkeep.floorProblem = Option.some(`entries ${from} to ${to} were not filled in: ${detail}`)
-      yield* Effect.logWarning(`History begins at ${catalog.beginSeq()}, and retention asks for ${from}: ${detail}`)
+      yield* leave(
+        from,
+        Option.getOrElse(report.stop, () => `source ${source.name} does not have them`)
+      )
       return report
     }
     upkeep.floorProblem = Option.none()
     yield* catalog.setBeginSeq(Math.max(from, upkeep.retention.earliestSeq))
     upkeep.rollFrom = Geometry.WindowId(Math.min(upkeep.rollFrom, Geometry.windowOf(geometry, first)))
     LogState.moveFloor(state, Upkeep.floorSeq(upkeep))
+    const to = Geometry.firstSeqOf(geometry, begin) - 1
     yield* Effect.logInfo(`Entries ${from} to ${to} were filled in from source ${source.name}`)
     yield* notify
     return report
@@ -541,6 +640,11 @@ const isSame = (left: Uint8Array, right: Uint8Array): boolean => {
   for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false
   return true
 }
+
+const isEqual = (left: Uint8Array, right: Uint8Array): boolean => left.length === right.length && isSame(left, right)
+
+/** What says nothing about the bytes of a file. */
+const isFault = ({ _tag }: StorageError): boolean => _tag === "DiskFailed" || _tag === "DiskFull"
 
 /** What keeps older keys from being known keeps ordinary ingestion from going on, too, and is told there. */
 const unknown = (error: { readonly message: string }): Stopped => stopped(error.message)

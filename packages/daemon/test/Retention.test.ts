@@ -22,6 +22,33 @@ const opened = <A, E>(
 
 const demo = (count: number): Source => DemoSource.make({ count })
 
+/** Entries of the demo log, and others at some seqs. */
+const withOthers = (count: number, isOther: (seq: number) => boolean): Source => ({
+  ...demo(count),
+  name: "other",
+  entries: (options) =>
+    Stream.map(demo(count).entries(options), (batch) => ({
+      ...batch,
+      entries: batch.entries.map((bytes, index) =>
+        isOther(batch.firstSeq + index) ? DemoSource.entryAt(1000 + batch.firstSeq + index) : bytes
+      )
+    }))
+})
+
+/** Gives all 42 entries while it is compared with what is kept, and halts when it is read to be filled in. */
+const haltingAt14 = (isOther: (seq: number) => boolean = () => false): Source => {
+  let readCount = 0
+  return {
+    ...demo(42),
+    entries: (options) => {
+      if (options.from === 0) readCount++
+      return readCount < 2
+        ? withOthers(42, isOther).entries(options)
+        : Stream.concat(withOthers(14, isOther).entries(options), Stream.never)
+    }
+  }
+}
+
 const keyOf = (seq: number): Uint8Array =>
   Uint8Array.from(Buffer.from(JSON.parse(new TextDecoder().decode(DemoSource.entryAt(seq))).hash, "hex"))
 
@@ -164,16 +191,9 @@ describe("Store retention", () => {
     const machine = make()
     return Effect.gen(function* () {
       yield* opened(machine, { chunks: 2 }, (store) => store.ingest(demo(42)))
-      const halting: Source = {
-        ...demo(42),
-        entries: (options) =>
-          Stream.flattenIterable(Stream.map(DemoSource.make({ count: 14 }).entries(options), (batch) => [batch])).pipe(
-            Stream.concat(Stream.never)
-          )
-      }
       yield* opened(machine, {}, (store) =>
         Effect.gen(function* () {
-          const running = yield* Effect.forkChild(store.ingest(halting))
+          const running = yield* Effect.forkChild(store.ingest(haltingAt14()))
           yield* Effect.repeat(store.history.status, { until: ({ builds }) => builds.chunks === 3 })
           yield* Fiber.interrupt(running)
           assert.deepStrictEqual(yield* store.history.served, Option.some({ floor: 32, latest: 41 }))
@@ -317,6 +337,101 @@ describe("Store widening", () => {
   })
 })
 
+describe("Store widening from a source that is not the log", () => {
+  const failureOf = (store: Store.Store, source: Source) =>
+    Effect.map(Effect.flip(store.ingest(source)), (e) => e.message)
+
+  it.effect("fails at the first kept entry that the source gives otherwise, and serves nothing of it", () => {
+    const machine = make()
+    return Effect.gen(function* () {
+      yield* opened(machine, { chunks: 2 }, (store) => store.ingest(demo(30)))
+      yield* opened(machine, {}, (store) =>
+        Effect.gen(function* () {
+          const problem = "Cannot ingest from source other: its entry 22 is not the one that was ingested before"
+          assert.strictEqual(
+            yield* failureOf(
+              store,
+              withOthers(30, (seq) => seq === 22 || seq < 20)
+            ),
+            problem
+          )
+          assert.deepStrictEqual(yield* problemOf(store), [
+            Option.some({ floor: 20, latest: 29 }),
+            `entries 0 to 19 were not filled in: ${problem}`
+          ])
+          assert.strictEqual((yield* store.history.status).builds.chunks, 0)
+        })
+      )
+      yield* opened(machine, {}, (store) => Effect.andThen(store.ingest(demo(30)), check(store, 0, 29)))
+    })
+  })
+
+  it.effect("fills nothing in from a source that cannot go on at the position", () => {
+    const machine = make()
+    return Effect.gen(function* () {
+      yield* opened(machine, { chunks: 2 }, (store) => store.ingest(demo(30)))
+      yield* opened(machine, {}, (store) =>
+        Effect.gen(function* () {
+          const lost: Source = {
+            ...demo(30),
+            entries: (options) =>
+              options.resume === undefined
+                ? demo(30).entries(options)
+                : Stream.fail(new PositionInvalid({ source: "lost", detail: "line 30 changed" }))
+          }
+          assert.strictEqual(yield* failureOf(store, lost), "Cannot resume source lost: line 30 changed")
+          assert.strictEqual((yield* store.history.status).builds.chunks, 0)
+          assert.deepStrictEqual(yield* problemOf(store), [
+            Option.some({ floor: 20, latest: 29 }),
+            "entries 0 to 19 were not filled in: Cannot resume source lost: line 30 changed"
+          ])
+        })
+      )
+    })
+  })
+
+  it.effect("fills nothing in from a source that ends before all that is kept of a log with no position", () => {
+    const machine = make()
+    return Effect.gen(function* () {
+      yield* opened(machine, { chunks: 2 }, (store) =>
+        Effect.forEach(Array.from({ length: 30 }), (_, seq) => store.history.append([DemoSource.entryAt(seq)])).pipe(
+          Effect.andThen(store.settled)
+        )
+      )
+      yield* opened(machine, {}, (store) =>
+        Effect.gen(function* () {
+          yield* Effect.ignore(store.ingest(demo(20)))
+          assert.deepStrictEqual(yield* problemOf(store), [
+            Option.some({ floor: 20, latest: 29 }),
+            "entries 0 to 19 were not filled in: source demo ends before entry 20, so that nothing of it can be compared"
+          ])
+        })
+      )
+      yield* opened(machine, {}, (store) => Effect.andThen(store.ingest(demo(30)), check(store, 0, 29)))
+    })
+  })
+
+  it.effect("makes chunks of an earlier attempt anew of which the source gives other entries", () => {
+    const machine = make()
+    return Effect.gen(function* () {
+      yield* opened(machine, { chunks: 2 }, (store) => store.ingest(demo(42)))
+      yield* opened(machine, {}, (store) =>
+        Effect.gen(function* () {
+          const running = yield* Effect.forkChild(store.ingest(haltingAt14((seq) => seq === 6 || seq === 11)))
+          yield* Effect.repeat(store.history.status, { until: ({ builds }) => builds.chunks === 3 })
+          yield* Fiber.interrupt(running)
+        })
+      )
+      yield* opened(machine, {}, (store) =>
+        Effect.gen(function* () {
+          assert.deepInclude(yield* store.ingest(demo(42)), { builtChunkCount: 7 })
+          yield* check(store, 0, 41)
+        })
+      )
+    })
+  })
+})
+
 describe("Store keys where the floor moves", () => {
   it.effect(
     "refuses the key of an entry below the floor while its chunk is kept, which an index of the chunk holds",
@@ -413,15 +528,11 @@ describe("Store keys where the floor moves", () => {
 
   it.effect("holds what an interrupted widening left against what was appended since", () => {
     const machine = make()
-    const halting: Source = {
-      ...demo(42),
-      entries: (options) => Stream.concat(DemoSource.make({ count: 14 }).entries(options), Stream.never)
-    }
     return Effect.gen(function* () {
       yield* opened(machine, { chunks: 2 }, (store) => store.ingest(demo(42)))
       yield* opened(machine, {}, (store) =>
         Effect.gen(function* () {
-          const running = yield* Effect.forkChild(store.ingest(halting))
+          const running = yield* Effect.forkChild(store.ingest(haltingAt14()))
           yield* Effect.repeat(store.history.status, { until: ({ builds }) => builds.chunks === 3 })
           yield* Fiber.interrupt(running)
           // Of a chunk that is frozen, and not served.
