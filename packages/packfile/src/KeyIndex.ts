@@ -1,6 +1,7 @@
 /**
- * From a key to the seq that may have it, for a window's chunks: about four bytes a key, and no key is stored. Whoever chooses the bytes of keys
- * can make a block of them take 19 or 20 bytes a key: then it holds their prefixes.
+ * From a key to the seq that may have it, for a window's chunks: about four bytes a key, and no key is stored. Whoever knows nearly all other
+ * keys of a window, and so where blocks will begin, can choose one key in a hundred so that blocks take 19 or 20 bytes a key: then they hold
+ * prefixes.
  */
 import { Effect, type Scope } from "effect"
 import { Disk, type DiskError } from "./Disk.ts"

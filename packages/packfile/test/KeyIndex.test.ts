@@ -75,7 +75,7 @@ describe("KeyIndex", () => {
               for (const { key, offset } of rows) assert.strictEqual(yield* lookUp(index, key), 1000 + offset)
               for (let stranger = 0; stranger < 2000; stranger++) {
                 strangers++
-                if ((yield* lookUp(index, keyFrom(next, 1e6 + stranger))) >= 0) passed++
+                if ((yield* lookUp(index, keyFrom(next, 1e6 + strangers))) >= 0) passed++
               }
             })
           )
@@ -359,24 +359,151 @@ describe("KeyIndex.build and damage", () => {
   )
 })
 
-describe("KeyIndex.build and keys that were chosen to collide", () => {
-  /** Hashes like `key` with every other seed: only upper bits differ, which the multiplications of the hash do not spread. */
-  const twinOf = (key: Uint8Array): Uint8Array => {
-    const twin = key.slice()
-    for (const at of [4, 8, 12]) twin[at]! ^= 0x80
-    twin[13]! ^= 0x01
-    return twin
+/** A key by the words of its prefix. */
+const keyOfWords = (words: ReadonlyArray<number>): Uint8Array => {
+  const key = new Uint8Array(32)
+  const view = new DataView(key.buffer)
+  for (const [at, word] of words.entries()) view.setInt32(4 * at, word)
+  return key
+}
+
+const wordsOf = (key: Uint8Array): ReadonlyArray<number> =>
+  [0, 4, 8, 12].map((at) => new DataView(key.buffer).getInt32(at))
+
+/** Builds an index of distinct keys, looks each up, and gives its size. */
+const sizeOf = (keys: ReadonlyArray<Uint8Array>, blockSize: number) =>
+  onDisk(
+    Effect.gen(function* () {
+      const rows = keys.map((key, offset) => ({ key, offset }))
+      yield* buildSmall(orderOf(yield* writeRuns([rows])), { blockSize })
+      const index = yield* both("/keys.idx")
+      for (const { key, offset } of rows) assert.strictEqual(yield* lookUp(index, key), offset)
+      return index.resident.sizeBytes
+    })
+  )
+
+describe("KeyIndex.build and keys of a structure", () => {
+  const golden = 0x9e37_79b1
+  const saltOf = (seed: number) => [1, 2, 3, 4].map((at) => Math.imul(4 * seed + at, golden))
+  const top = 0x8000_0000
+
+  /** By the number of the key, and words drawn at random for it. */
+  const families: Record<string, (at: number, drawn: ReadonlyArray<number>) => ReadonlyArray<number>> = {
+    "counters at the end": (at) => [0, 0, 0, at],
+    "counters at the start": (at) => [at, 0, 0, 0],
+    "counters in upper bits": (at) => [0, 0, at << 31, at << 18],
+    "counters in all words": (at) => [at, at, at, at],
+    "decimal numbers": (at) => wordsOf(Buffer.from(`${at}`.padStart(32, "0"))),
+    "zeros before chance": (at, [a]) => [0, 0, at, a!],
+    "zeros after chance": (at, [a]) => [a!, at, 0, 0],
+    "ones before chance": (at, [a]) => [-1, -1, at, a!],
+    "one and two bits": (at) => {
+      const words = new Int32Array(4)
+      for (const bit of [at & 127, (at >>> 7) & 127]) words[bit >>> 5]! ^= 1 << (bit & 31)
+      return [...words.subarray(0, 3), words[3]! ^ (at >>> 14)]
+    },
+    "the salts of seeds": (at) => saltOf(at & 15).map((word, place) => (place === 3 ? word ^ (at >>> 4) : word)),
+    "multiples of the multipliers": (at) =>
+      [golden, 0x85eb_ca6b, 0xc2b2_ae35, 1].map((multiplier) => Math.imul(at, multiplier))
   }
+  /** Keys in pairs with a fixed difference. */
+  const differences: ReadonlyArray<ReadonlyArray<number>> = [
+    [0, top, top, 0x8001_0000],
+    [0, 0, 0, 1],
+    [0, 0, 0, top],
+    [0, 0x8000_8000, 0, 0],
+    [0, top, 0, top],
+    [0, 0, 0x8000_8000, 0x8000_8000],
+    [top, top, top, top],
+    [-1, -1, -1, -1]
+  ]
+  for (const difference of differences) {
+    const name = difference.map((word) => (word >>> 0).toString(16)).join(" ")
+    families[`pairs with the difference ${name}`] = (at, drawn) =>
+      at & 1 ? drawn.map((word, place) => word ^ difference[place]!) : drawn
+  }
+
+  for (const [name, wordsFrom] of Object.entries(families)) {
+    it.effect(`KeyIndex.build makes ${name} cost no more than other keys`, () =>
+      Effect.gen(function* () {
+        const next = randomNumbers(5)
+        const keys = new Map<string, Uint8Array>()
+        let drawn: ReadonlyArray<number> = []
+        for (let at = 0; at < 4096; at++) {
+          if (at % 2 === 0) drawn = [next(), next(), next(), next()]
+          const key = keyOfWords(wordsFrom(at, drawn))
+          keys.set(hexOf(key), key)
+        }
+        const others = Array.from(keys, () => randomKey(next))
+        assert.strictEqual(yield* sizeOf([...keys.values()], 1024), yield* sizeOf(others, 1024))
+      })
+    )
+  }
+})
+
+describe("KeyIndex.build and keys that were chosen to collide", () => {
+  const blockCount = 16
+  const blockSize = 64
+  const seedCount = 16
+
+  /** The prefix whose words the hash takes to `[a, b, c, d]` before it folds them: its rounds backwards. */
+  const prefixOf = (state: ReadonlyArray<number>, salt: ReadonlyArray<number>): ReadonlyArray<number> => {
+    const right = (value: number, bits: number): number => (value >>> bits) | (value << (32 - bits))
+    let [a, b, c, d] = state as [number, number, number, number]
+    for (let round = 0; round < 5; round++) {
+      c = right(c, 16)
+      b = right(b ^ c, 7)
+      c = (c - b) | 0
+      d = right(d ^ a, 13)
+      a = (a - d) | 0
+      a = right(a, 16)
+      d = right(d ^ c, 8)
+      c = (c - d) | 0
+      b = right(b ^ a, 5)
+      a = (a - b) | 0
+    }
+    return [a, b, c, d].map((word, at) => word ^ salt[at]!)
+  }
+
+  /** For each seed two keys with one hash, in the sixteenth of all keys that begins at `start`, if a block begins there. */
+  const collisionsOf = (start: ReadonlyArray<number>, next: () => number): Array<Uint8Array> => {
+    const keys: Array<Uint8Array> = []
+    for (let seed = 0; seed < seedCount; seed++) {
+      const salt = start.map((word, at) => word ^ Math.imul(4 * seed + at + 1, 0x9e37_79b1))
+      const [first, second] = [next(), next()]
+      for (let found = 0; found < 2; ) {
+        const [a, c] = [next(), next()]
+        const words = prefixOf([a, a ^ first, c, c ^ second], salt)
+        if (words[0]! >>> 28 !== start[0]! >>> 28) continue
+        keys.push(keyOfWords(words))
+        found++
+      }
+    }
+    return keys
+  }
+
+  /** Blocks that begin at `starts`, of keys that collide if they begin at `expected`. */
+  const keysOf = (
+    starts: ReadonlyArray<ReadonlyArray<number>>,
+    expected: ReadonlyArray<ReadonlyArray<number>>,
+    next: () => number
+  ): Array<Uint8Array> =>
+    starts.flatMap((start, block) => {
+      const collisions = collisionsOf(expected[block]!, next)
+      const others = Array.from({ length: blockSize - 1 - collisions.length }, () =>
+        keyOfWords([(start[0]! | (next() >>> 4)) + 1, next(), next(), next()])
+      )
+      return [keyOfWords(start), ...collisions, ...others]
+    })
+
+  const starts = Array.from({ length: blockCount }, (_, block) => [block << 28, 0, 0, 0])
 
   it.effect("KeyIndex.build finds each of them, and lets others run after each block", () =>
     onDisk(
       Effect.gen(function* () {
-        const next = randomNumbers(5)
-        const blockCount = 40
-        const keys = Array.from({ length: 32 * blockCount }, () => randomKey(next)).flatMap((key) => [key, twinOf(key)])
-        const rows = keys.map((key, offset) => ({ key, offset }))
+        const rows = keysOf(starts, starts, randomNumbers(5)).map((key, offset) => ({ key, offset }))
         const order = orderOf(yield* writeRuns([rows]))
-        const fiber = yield* Effect.forkChild(buildSmall(order, { blockSize: 64 }), { startImmediately: true })
+        const fiber = yield* Effect.forkChild(buildSmall(order, { blockSize }), { startImmediately: true })
         let turns = 0
         for (; fiber.pollUnsafe() === undefined; turns++) yield* Effect.yieldNow
         yield* Fiber.join(fiber)
@@ -386,6 +513,15 @@ describe("KeyIndex.build and keys that were chosen to collide", () => {
         for (const { key, offset } of rows) assert.strictEqual(yield* lookUp(index, key), offset)
       })
     )
+  )
+
+  it.effect("KeyIndex.build makes them cost no more than other keys in blocks that begin elsewhere", () =>
+    Effect.gen(function* () {
+      const next = randomNumbers(6)
+      const elsewhere = starts.map(([word]) => [word!, 0, 0, 1])
+      const others = Array.from({ length: blockCount * blockSize }, () => randomKey(next))
+      assert.strictEqual(yield* sizeOf(keysOf(elsewhere, starts, next), blockSize), yield* sizeOf(others, blockSize))
+    })
   )
 })
 
@@ -472,10 +608,10 @@ describe("KeyIndex on damaged bytes", () => {
 describe("KeyIndex on golden bytes", () => {
   const golden =
     "4963654b6579497801000000040000000a00000000000000020000000000000014000000000000001500000000000000b414000000000000" +
-    "c8140000000000009300000000000000030000000301000000000000000000000931740a1e7c3c4003000200030000b100000009020000a6" +
-    "070000820402030001000065090000ba05000047080000a8010000060000570400002802ff152c0fdc7f12fa169e5eb2f38b96d3f3ed8400" +
-    "0000006ce17dc7052a4307168e2157c49cafe71f755af600000000ae1a700ff74b19ea9fd768efebd414ebc1db864f00000000eb00000000" +
-    "0000001e7c3c40444f4e45"
+    "c8140000000000009300000000000000030000000301000000000000000000009552e80eb4d3936a0102010007000076000000b60200004e" +
+    "030000d803000000090000da08000092050000b601000090010000040000b6060000aa02ff152c0fdc7f12fa169e5eb2f38b9604202b4c00" +
+    "0000006ce17dc7052a4307168e2157c49cafe79579d19600000000ae1a700ff74b19ea9fd768efebd414eb882c1e7b00000000eb00000000" +
+    "000000b4d3936a444f4e45"
   const next = randomNumbers(7)
   const rows = Array.from({ length: 10 }, (_, at) => ({ key: randomKey(next), offset: 300 + at }))
   const order = {
@@ -500,15 +636,27 @@ describe("KeyIndex on golden bytes", () => {
     const keys = Math.min(4, keyCount - 4 * block)
     const buckets = Math.ceil(keys / 3)
     const slots = Math.ceil((keys * 100) / 99)
-    const seed = Math.imul(file[table + 24 * block + 21]!, 0x9e3779b1)
-    const [a, b, c, d] = [0, 4, 8, 12].map((at) => prefix.readInt32BE(at)) as [number, number, number, number]
+    const seed = file[table + 24 * block + 21]!
+    const left = (value: number, bits: number): number => (value << bits) | (value >>> (32 - bits))
     const fold = (value: number, bits: number): number => value ^ (value >>> bits)
-    let first = fold(Math.imul(a ^ seed, 0x85ebca6b), 16)
-    let second = fold(Math.imul((b + seed) | 0, 0xc2b2ae35), 15)
-    first = (fold(Math.imul(first ^ c, 0x27d4eb2f), 15) + second) | 0
-    second = fold((Math.imul(second ^ d, 0x165667b1) + first) | 0, 16)
-    first = fold(Math.imul(first ^ second, 0x9e3779b1), 13)
-    second = fold(Math.imul((second + first) | 0, 0x85ebca6b), 16)
+    let [a, b, c, d] = [0, 4, 8, 12].map(
+      (at, word) =>
+        prefix.readInt32BE(at) ^ file.readInt32BE(table + 24 * block + at) ^ Math.imul(4 * seed + word + 1, 0x9e3779b1)
+    ) as [number, number, number, number]
+    for (let round = 0; round < 5; round++) {
+      a = (a + b) | 0
+      b = left(b, 5) ^ a
+      a = left(a, 16)
+      c = (c + d) | 0
+      d = left(d, 8) ^ c
+      a = (a + d) | 0
+      d = left(d, 13) ^ a
+      c = (c + b) | 0
+      b = left(b, 7) ^ c
+      c = left(c, 16)
+    }
+    const first = a ^ b
+    const second = c ^ d
     const square = ((first >>> 16) * (first >>> 16)) >>> 0
     const skewed = square - (square >>> 3) + (first >>> 3)
     const pilot = file[start + (((skewed >>> 16) * buckets) >>> 16)]!
@@ -547,9 +695,9 @@ describe("KeyIndex on golden bytes", () => {
         const runs = yield* writeRuns([[{ key: keyOf(0xaa), offset: 7 }]])
         yield* KeyIndex.build(orderOf(runs, { coverageLastSeq: 9 }))
         const hex = hexOf(yield* readFile("/keys.idx"))
-        assert.strictEqual(hex.slice(2 * 96, 2 * 103), "00000007000099")
-        assert.strictEqual(hex.slice(2 * 103, 2 * 127), `${"aa".repeat(16)}7cf5244800000000`)
-        assert.strictEqual(hex.slice(2 * 127), "8f000000000000000dc0df33444f4e45")
+        assert.strictEqual(hex.slice(2 * 96, 2 * 103), "000000070000b6")
+        assert.strictEqual(hex.slice(2 * 103, 2 * 127), `${"aa".repeat(16)}86478a3600000000`)
+        assert.strictEqual(hex.slice(2 * 127), "8f0000000000000069e6b224444f4e45")
       })
     )
   )

@@ -41,12 +41,12 @@
  * entries  n of them: payload (seq − firstSeq, payloadSize bytes) │ fingerprint, u8
  * ```
  *
- * The hash of a prefix, the bucket and the slot are in `KeyHash`. A plain block, for prefixes that no seed can tell apart, is
- * `n · 16 bytes of prefix, ascending ‖ n · payload`. Every byte of the file is covered by a checksum or has one allowed value.
- * Part of the on-disk format: never change, add a version.
+ * The hash of a prefix, which the block's seed and smallest prefix salt, the bucket and the slot are in `KeyHash`. A plain block, for
+ * prefixes that no seed can tell apart, is `n · 16 bytes of prefix, ascending ‖ n · payload`. Every byte of the file is covered by a
+ * checksum or has one allowed value. Part of the on-disk format: never change, add a version.
  *
- * Example: the index of the one key `aa…` of the entry at seq 7, over chunk 0 of seqs 0 to 9, has the block `00 0000 070000 99` (pilot,
- * remap, payload, fingerprint), the table entry `aa…aa 7cf52448 00 00 0000` and the footer `8f00000000000000 0dc0df33 444f4e45`.
+ * Example: the index of the one key `aa…` of the entry at seq 7, over chunk 0 of seqs 0 to 9, has the block `00 0000 070000 b6` (pilot,
+ * remap, payload, fingerprint), the table entry `aa…aa 86478a36 00 00 0000` and the footer `8f00000000000000 69e6b224 444f4e45`.
  */
 import { Crc32c } from "@icecore/codec"
 import { prefixSizeBytes } from "./KeyRunFormat.ts"

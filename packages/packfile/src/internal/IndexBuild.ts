@@ -28,8 +28,8 @@ export interface IndexOrder {
 export interface BuildSettings extends RunInput.RunInputLimits {
   readonly keysPerBlock: (rowCount: number) => number
   /**
-   * Seeds that are tried for a block, up to 256, before it keeps its prefixes. Of 1,000 blocks of any keys that were not chosen to collide at
-   * most 2 need a second one; each that fails costs as much as a block.
+   * Seeds that are tried for a block, up to 256, before it keeps its prefixes. Of 1,000 blocks of 4,096 keys that were not chosen to collide
+   * at most 2 need a second one, of 64 keys 5; each that fails costs as much as a block.
    */
   readonly seedCount: number
 }

@@ -14,23 +14,35 @@ const absent = -1
 const wordAt = (key: Uint8Array, at: number): number =>
   ((key[at]! << 24) | (key[at + 1]! << 16) | (key[at + 2]! << 8) | key[at + 3]!) >>> 0
 
-/** Finds the block of a key, and hashes the key for it. The hash is shared by all lookups of an index: read it at once. */
-const locate = (table: BlockTable.BlockTable, key: Uint8Array, hash: Int32Array): number => {
+/** Where a lookup leaves the salt and the hash of its key. Shared by all lookups of an index: read the hash at once. */
+interface Scratch {
+  readonly salt: Int32Array
+  readonly hash: Int32Array
+}
+
+const makeScratch = (): Scratch => ({ salt: new Int32Array(4), hash: new Int32Array(2) })
+
+/** Finds the block of a key, and hashes the key for it. */
+const locate = (table: BlockTable.BlockTable, key: Uint8Array, { hash, salt }: Scratch): number => {
   const word0 = wordAt(key, 0)
   const word1 = wordAt(key, 4)
   const word2 = wordAt(key, 8)
   const word3 = wordAt(key, 12)
   const block = BlockTable.blockOf(table, word0, word1, word2, word3)
-  if (block >= 0) KeyHash.hashInto(hash, table.seeds[block]!, word0, word1, word2, word3)
+  if (block < 0) return block
+  const seed = table.seeds[block]!
+  KeyHash.saltInto(salt, seed, table.word0[block]!, table.word1[block]!, table.word2[block]!, table.word3[block]!)
+  KeyHash.hashInto(hash, salt, word0, word1, word2, word3)
   return block
 }
 
 /** By the bytes of the whole file, which have been checked. */
 export const resident = ({ fields, table }: IndexFile.IndexFile, bytes: Uint8Array): ((key: Uint8Array) => number) => {
   const { firstSeq, payloadSizeBytes } = fields
-  const hash = new Int32Array(2)
+  const scratch = makeScratch()
+  const { hash } = scratch
   return (key) => {
-    const block = locate(table, key, hash)
+    const block = locate(table, key, scratch)
     if (block < 0) return absent
     const start = table.offsets[block]!
     const keyCount = Format.keysOfBlock(fields, block)
@@ -52,12 +64,13 @@ export const positioned = (
   const { fields, file, table } = index
   const { firstSeq, payloadSizeBytes } = fields
   const isChecked = new Uint8Array(table.blockCount)
-  const hash = new Int32Array(2)
+  const scratch = makeScratch()
+  const { hash } = scratch
 
   const fromWhole = (block: number, key: Uint8Array): Effect.Effect<number, KeyIndexCorrupt | DiskError> =>
     Effect.map(IndexFile.readBlock(index, block), (bytes) => {
       isChecked[block] = 1
-      locate(table, key, hash)
+      locate(table, key, scratch)
       const keyCount = Format.keysOfBlock(fields, block)
       return table.kinds[block] === Format.kinds.plain
         ? BlockCodec.findPlain(bytes, 0, keyCount, payloadSizeBytes, key)
@@ -85,7 +98,7 @@ export const positioned = (
 
   return (key) =>
     Effect.suspend(() => {
-      const block = locate(table, key, hash)
+      const block = locate(table, key, scratch)
       if (block < 0) return Effect.succeed(absent)
       const isWhole = isChecked[block] === 0 || table.kinds[block] === Format.kinds.plain
       const payload = isWhole ? fromWhole(block, key) : fromParts(block, hash[0]!, hash[1]!)

@@ -32,6 +32,7 @@ export interface BlockSolver {
   readonly seconds: Int32Array
   /** The bucket in each slot; negative where none is. */
   readonly owners: Int32Array
+  readonly salt: Int32Array
   readonly hash: Int32Array
   readonly hashedFirsts: Int32Array
   readonly hashedSeconds: Int32Array
@@ -57,6 +58,7 @@ export const make = (keysPerBlock: number): BlockSolver => {
     firsts: new Int32Array(size),
     seconds: new Int32Array(size),
     owners: new Int32Array(slotCountOf(size)),
+    salt: new Int32Array(4),
     hash: new Int32Array(2),
     hashedFirsts: new Int32Array(size),
     hashedSeconds: new Int32Array(size),
@@ -73,8 +75,8 @@ export const make = (keysPerBlock: number): BlockSolver => {
 }
 
 /**
- * Solves the block of the first `keyCount` prefixes in `words`, four big-endian words each. False when this seed does not do: then what
- * the solver holds means nothing.
+ * Solves the block of the first `keyCount` prefixes in `words`, at least one, ascending, four big-endian words each. False when this seed
+ * does not do: then what the solver holds means nothing.
  */
 export const solve = (solver: BlockSolver, words: Int32Array, keyCount: number, seed: number): boolean => {
   solver.bucketCount = bucketCountOf(keyCount)
@@ -91,10 +93,11 @@ export const solve = (solver: BlockSolver, words: Int32Array, keyCount: number, 
 
 /** Hashes the keys, gathers them by bucket, and orders the buckets by size, largest first. */
 const fillBuckets = (solver: BlockSolver, words: Int32Array, keyCount: number, seed: number): boolean => {
-  const { bucketCount, bucketStarts, buckets, cursors, hash, hashedFirsts, hashedSeconds } = solver
+  const { bucketCount, bucketStarts, buckets, cursors, hash, hashedFirsts, hashedSeconds, salt } = solver
+  KeyHash.saltInto(salt, seed, words[0]!, words[1]!, words[2]!, words[3]!)
   bucketStarts.fill(0, 0, bucketCount + 1)
   for (let key = 0, at = 0; key < keyCount; key++, at += 4) {
-    KeyHash.hashInto(hash, seed, words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!)
+    KeyHash.hashInto(hash, salt, words[at]!, words[at + 1]!, words[at + 2]!, words[at + 3]!)
     const first = hash[0]!
     hashedFirsts[key] = first
     hashedSeconds[key] = hash[1]!
