@@ -99,7 +99,7 @@ export const make = ({ state, writer, view, backfill, retry, notify }: Ingestion
       const from = Math.max(batch.firstSeq, state.floor)
       const to = Math.min(batch.firstSeq + batch.entries.length, state.nextSeq) - 1
       if (to < from) return Effect.void
-      return Stream.runForEach(view.range({ from, to }), (entries: ReadonlyArray<Entry>) => {
+      return Stream.runForEach(view.rangeInside({ from, to }), (entries: ReadonlyArray<Entry>) => {
         const other = entries.find(({ seq, bytes }) => !isEqual(bytes, batch.entries[seq - batch.firstSeq]!))
         return other === undefined
           ? Effect.void

@@ -32,6 +32,8 @@ export interface ReadView {
   readonly get: History["get"]
   /** See `History.range`. */
   readonly range: History["range"]
+  /** The same for ingestion: counts against no limit. */
+  readonly rangeInside: History["range"]
   /** See `History.find`. */
   readonly find: History["find"]
   /** See `History.explain`. */
@@ -117,20 +119,27 @@ export const make = ({ catalog, domain, views, packs, tiers }: ReadViewOptions):
         })
       : Effect.fail(notSeq("seq", seq))
 
-  const range = (options: RangeOptions = {}): Stream.Stream<ReadonlyArray<Entry>, HistoryReadError> =>
+  const rangeOn = (
+    opened: Effect.Effect<View, HistoryReadError, Scope.Scope>,
+    options: RangeOptions
+  ): Stream.Stream<ReadonlyArray<Entry>, HistoryReadError> =>
     Stream.unwrap(
       Effect.gen(function* (): Effect.fn.Return<
         Stream.Stream<ReadonlyArray<Entry>, HistoryReadError>,
         HistoryReadError,
         Scope.Scope
       > {
-        const view = yield* views.open
+        const view = yield* opened
         const bounds = yield* boundsOf(view, options)
         if (Option.isNone(bounds)) return Stream.empty
         const parts = partsOf(geometry, bounds.value, options.order ?? "ascending")
         return Stream.flatMap(Stream.fromIterable(parts), ({ chunk, part }) => reads.range(view, chunk, part))
       })
     )
+
+  const range: ReadView["range"] = (options = {}) => rangeOn(views.open, options)
+
+  const rangeInside: ReadView["rangeInside"] = (options = {}) => rangeOn(views.openInside, options)
 
   const searching = <A>(
     key: Uint8Array,
@@ -214,5 +223,5 @@ export const make = ({ catalog, domain, views, packs, tiers }: ReadViewOptions):
         : Effect.succeedNone
     )
 
-  return { get, range, find, explain, occupied, occupant }
+  return { get, range, rangeInside, find, explain, occupied, occupant }
 }

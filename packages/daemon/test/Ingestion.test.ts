@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { CatalogKey, Geometry } from "@icecore/catalog"
-import { Effect, Fiber, Option } from "effect"
+import { Deferred, Effect, Fiber, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as NdjsonDomain from "../src/domain/NdjsonDomain.ts"
 import * as DemoSource from "../src/source/DemoSource.ts"
@@ -40,6 +40,24 @@ describe("Ingestion", () => {
           assert.strictEqual((yield* collect(store.history)).length, 20)
         }),
       keyed
+    )
+  )
+
+  it.effect("compares what a source gives again, though as many views are open as readers may have", () =>
+    withStore(
+      makeMachine(),
+      ({ history, ingest }) =>
+        Effect.gen(function* () {
+          yield* ingest(DemoSource.make({ count: 2 }))
+          yield* history.append([DemoSource.entryAt(2)])
+          const stalled = yield* Deferred.make<void>()
+          const stall = Effect.andThen(Deferred.succeed(stalled, undefined), Effect.never)
+          yield* Effect.forkChild(Stream.runForEach(history.range(), () => stall))
+          yield* Deferred.await(stalled)
+          assert.strictEqual((yield* Effect.flip(history.get(0)))._tag, "ViewsExhausted")
+          assert.deepInclude(yield* ingest(DemoSource.make({ count: 5 })), { entryCount: 2, nextSeq: 5 })
+        }),
+      { geometry: { ...keyed.geometry, entriesPerChunk: 40 }, views: { maxCount: 1 } }
     )
   )
 })

@@ -86,6 +86,8 @@ export interface Views {
   ) => Effect.Effect<A, E | CatalogReadError, R>
   /** A view for the scope. */
   readonly open: Effect.Effect<View, ViewsExhausted | CatalogReadError, Scope.Scope>
+  /** The same for the store's own work, which counts against no limit. */
+  readonly openInside: Effect.Effect<View, CatalogReadError, Scope.Scope>
   /** Views that are open, those of the store's own work aside. */
   readonly count: () => number
   /**
@@ -253,6 +255,7 @@ export const make = (options: ViewsOptions): Effect.Effect<Views, never, Scope.S
           Effect.flatMap(enter, (view) => Effect.onExit(restore(read(view)), () => leave(view)))
         ),
       open: Effect.uninterruptible(Effect.tap(enterCounted, (view) => Effect.addFinalizer(() => leaveCounted(view)))),
+      openInside: Effect.uninterruptible(Effect.tap(enter, (view) => Effect.addFinalizer(() => leave(view)))),
       count: () => count,
       oldestOpenedMillis
     }
