@@ -4,12 +4,15 @@ import { EngineCorrupt } from "@icecore/engine"
 import { DiskFull } from "@icecore/packfile"
 import { Clock, Deferred, Effect, Exit, Fiber, Metric, Option, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import * as NdjsonDomain from "../src/domain/NdjsonDomain.ts"
 import * as Lifecycle from "../src/Lifecycle.ts"
 import * as DiscardStage from "../src/lifecycle/DiscardStage.ts"
 import { isDue } from "../src/lifecycle/RollStage.ts"
 import { nothing, type Stage, type StageOutcome } from "../src/lifecycle/Stage.ts"
 import type { Upkeep } from "../src/lifecycle/Upkeep.ts"
 import type { StorageError } from "../src/StorageError.ts"
+import * as DemoSource from "../src/source/DemoSource.ts"
+import { makeMachine, withStore } from "./support/StoreHarness.ts"
 
 const passing = new DiskFull({ operation: "write", path: "/store", code: "ENOSPC" })
 const lasting = new EngineCorrupt({ path: "/store", cause: new Error("damaged"), detail: "damaged" } as never)
@@ -282,6 +285,66 @@ describe("DiscardStage", () => {
       assert.deepStrictEqual(discarded, [0, 1])
     })
   )
+})
+
+describe("DiscardStage and RollStage", () => {
+  const geometry = { firstSeq: 0, entriesPerChunk: 4, chunksPerWindow: 1 }
+  const chunks = [0, 1, 2].map(Geometry.ChunkId)
+
+  it.effect("discards the other databases when one cannot be discarded, and tells of that one", () =>
+    Effect.gen(function* () {
+      const discarded: Array<number> = []
+      const upkeep = {
+        state: { geometry, floor: 0, liveChunk: 3 },
+        frozenHot: new Set(),
+        hotSet: { chunks: () => [] },
+        catalog: {
+          beginSeq: () => 0,
+          discardHot: (chunk: Geometry.ChunkId) =>
+            chunk === 0 ? Effect.fail(passing) : Effect.sync(() => discarded.push(chunk))
+        }
+      } as unknown as Upkeep
+      const { run } = yield* DiscardStage.make(upkeep, { closed: chunks, notify: Effect.void })
+      assert.strictEqual(yield* Effect.flip(run(true)), passing)
+      assert.deepStrictEqual(discarded, [1, 2])
+    })
+  )
+
+  it.effect("builds the indexes of the other windows when one cannot be built, and comes back to that one", () => {
+    let isFull = true
+    const machine = makeMachine({
+      domain: NdjsonDomain.layerWith({ keys: ["/hash"] }),
+      mapDisk: (disk) => ({
+        ...disk,
+        open: (path, mode) =>
+          isFull && mode !== "read" && path.endsWith("00000000-00000000.idx")
+            ? Effect.fail(passing)
+            : disk.open(path, mode)
+      })
+    })
+    const entries = Array.from({ length: 9 }, (_, seq) => DemoSource.entryAt(seq))
+    const again = { firstDelay: "1 millis", longestDelay: "1 millis" } as const
+    return withStore(
+      machine,
+      ({ history, settled }) =>
+        Effect.gen(function* () {
+          yield* history.append(entries)
+          const settling = yield* Effect.forkChild(settled)
+          yield* pass(1_000)
+          const { keys, stages } = yield* history.status
+          assert.deepStrictEqual(
+            Option.map(keys, ({ indexCount }) => indexCount),
+            Option.some(1)
+          )
+          assert.deepInclude(stages[1], { name: "roll", state: "waiting" })
+          isFull = false
+          yield* pass(1_000)
+          yield* Fiber.join(settling)
+          assert.deepInclude(Option.getOrThrow((yield* history.status).keys), { indexCount: 2, uncoveredRunCount: 0 })
+        }),
+      { geometry, graceMillis: 0, retry: again, backfill: { maxRetries: 1 } }
+    )
+  })
 })
 
 describe("RollStage.isDue", () => {

@@ -1,13 +1,13 @@
 /**
  * Discarding: hot databases that cold files fully serve, or whose chunk lies below the floor, go.
  *
- * A database closes when its last reader has left it. That is waited for apart, and holds up nothing.
+ * One that cannot be discarded stops no other. A database closes when its last reader has left it. That is waited for apart, and holds up nothing.
  */
 import { Geometry } from "@icecore/catalog"
 import { Effect, Metric, Option, type Scope } from "effect"
 import type { StorageError } from "../StorageError.ts"
 import * as Metrics from "./Metrics.ts"
-import { nothing, type Stage, type StageOutcome } from "./Stage.ts"
+import { each, nothing, type Stage, type StageOutcome } from "./Stage.ts"
 import type * as Upkeep from "./Upkeep.ts"
 
 export const make = (
@@ -49,13 +49,17 @@ export const make = (
       for (const chunk of hotSet.chunks())
         if (chunk < state.liveChunk && (frozenHot.has(chunk) || chunk < floorChunk)) yield* retire(chunk)
       const discarded: Array<number> = []
-      for (const chunk of [...closed].sort((left, right) => left - right)) {
-        yield* catalog.discardHot(chunk)
-        closed.delete(chunk)
-        discarded.push(chunk)
-      }
+      const ascending = [...closed].sort((left, right) => left - right)
+      yield* each(
+        ascending,
+        Effect.fnUntraced(function* (chunk) {
+          yield* catalog.discardHot(chunk)
+          closed.delete(chunk)
+          discarded.push(chunk)
+          yield* Metric.update(Metrics.discardedHot, 1)
+        })
+      )
       if (discarded.length === 0) return nothing
-      yield* Metric.update(Metrics.discardedHot, discarded.length)
       return {
         done: Option.some(`discarded hot ${discarded.length === 1 ? "chunk" : "chunks"} ${discarded.join(", ")}`)
       }

@@ -2,7 +2,8 @@
  * Rolling: the key index of each window comes to cover every frozen chunk of it that is kept.
  *
  * A window's index is built anew each time it grows, so growth waits until the runs it does not cover, which look-ups search one by one, are
- * a share of those it does; until the window is finished; or until nothing was frozen for a while.
+ * a share of those it does; until the window is finished; or until nothing was frozen for a while. A window whose index cannot be built
+ * stops no other.
  */
 import { type CatalogReadError, Geometry } from "@icecore/catalog"
 import type { Zstd } from "@icecore/codec"
@@ -11,7 +12,7 @@ import { Clock, Effect, Option } from "effect"
 import { execute } from "../Execute.ts"
 import * as Resolve from "../Resolve.ts"
 import type { StorageError } from "../StorageError.ts"
-import { nothing, type Stage, type StageOutcome } from "./Stage.ts"
+import { each, nothing, type Stage, type StageOutcome } from "./Stage.ts"
 import * as Upkeep from "./Upkeep.ts"
 
 /** What decides whether the index of a window is built now. All but the last are chunks. */
@@ -96,10 +97,10 @@ export const make = (
     let isPutOff = false
     const lastWindow = Geometry.windowOf(geometry, upkeep.frozenTo)
     upkeep.rollFrom = Geometry.WindowId(Math.max(upkeep.rollFrom, Geometry.windowOf(geometry, servedFrom())))
-    for (let number: number = upkeep.rollFrom; number <= lastWindow; number++) {
+    const roll = Effect.fnUntraced(function* (number: number): Effect.fn.Return<void, StorageError, Disk | Zstd> {
       const window = Geometry.WindowId(number)
       const wanted = Resolve.wantedCoverage(requestOf(window), window)
-      if (Option.isNone(wanted)) continue
+      if (Option.isNone(wanted)) return
       const coverage = yield* coverageOf(window)
       const lastChunk = Geometry.lastChunkOf(geometry, window)
       if (coverage === undefined || !Resolve.covers(coverage, wanted.value)) {
@@ -107,12 +108,13 @@ export const make = (
         const isIdle = leftMillis <= 0 && !upkeep.isBackfilling
         if (!isForced && !isIdle && !isDue(pressure)) {
           isPutOff = !upkeep.isBackfilling
-          continue
+          return
         }
         done.push(...Option.toArray(yield* build(window)))
       }
       if (wanted.value.hi === lastChunk && upkeep.rollFrom === window) upkeep.rollFrom = Geometry.WindowId(number + 1)
-    }
+    })
+    yield* each(numbersFrom(upkeep.rollFrom, lastWindow), roll)
     return {
       done: done.length === 0 ? Option.none() : Option.some(done.join(", ")),
       ...(isPutOff ? { againMillis: Math.max(1, leftMillis) } : {})
@@ -125,4 +127,9 @@ export const make = (
     isBusy: () => false,
     run: (isForced) => (Option.isNone(upkeep.keys) ? Effect.succeed(nothing) : options.provide(run(isForced)))
   }
+}
+
+/** Both inclusive. Lazy: a log may have any number of windows. */
+function* numbersFrom(first: number, last: number): Generator<number> {
+  for (let number = first; number <= last; number++) yield number
 }

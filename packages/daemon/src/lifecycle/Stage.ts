@@ -1,5 +1,5 @@
 /** One part of a lifecycle run. */
-import { type Effect, Option } from "effect"
+import { Effect, Option, Result } from "effect"
 import type { StorageError } from "../StorageError.ts"
 
 /** What a stage did in one run. */
@@ -23,3 +23,19 @@ export interface Stage {
   /** Does what there is to do. `isForced`: also what could be put off. */
   readonly run: (isForced: boolean) => Effect.Effect<StageOutcome, StorageError>
 }
+
+/** Takes the pieces of a stage one after the other, also behind one that fails; then fails as the first of those did. */
+export const each: <A, R>(
+  pieces: Iterable<A>,
+  run: (piece: A) => Effect.Effect<void, StorageError, R>
+) => Effect.Effect<void, StorageError, R> = Effect.fnUntraced(function* <A, R>(
+  pieces: Iterable<A>,
+  run: (piece: A) => Effect.Effect<void, StorageError, R>
+) {
+  let failure = Option.none<StorageError>()
+  for (const piece of pieces) {
+    const result = yield* Effect.result(run(piece))
+    if (Result.isFailure(result)) failure = Option.orElse(failure, () => Option.some(result.failure))
+  }
+  if (Option.isSome(failure)) return yield* Effect.fail(failure.value)
+})
