@@ -123,9 +123,10 @@ describe("GET /v1/keys/{hex}", () => {
       Effect.gen(function* () {
         yield* catalog.demote([{ _tag: "Chunk", chunk: 2 as never, kind: "keys" }])
         const response = yield* get(`/v1/keys/${Hex.encode(keyOf("key 1"))}`)
-        assert.strictEqual(response.status, 500)
+        assert.strictEqual(response.status, 503)
+        assert.strictEqual(response.headers.get("retry-after"), "1")
         const body = yield* json(response)
-        assert.strictEqual(body.error, "entry_absent")
+        assert.strictEqual(body.error, "keys_absent")
         assert.notInclude(JSON.stringify(body), "/store")
       })
     )

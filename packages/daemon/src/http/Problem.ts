@@ -21,6 +21,7 @@ export type ProblemCode =
   | "key_not_found"
   | "no_keys"
   | "entry_absent"
+  | "keys_absent"
   | "overloaded"
   | "deadline"
   | "unavailable"
@@ -91,6 +92,14 @@ export const fromReadError: (error: HistoryReadError) => Effect.Effect<Problem> 
     case "EntryAbsent":
       yield* Effect.logError(error.message)
       return problemOfEntry(500, "entry_absent", error, "is missing from the store")
+    case "KeysAbsent":
+      yield* Effect.logError(error.message)
+      return {
+        status: 503,
+        error: "keys_absent",
+        message: `The keys of chunk ${error.chunk} are missing; if its entries are there they are being derived again`,
+        headers: { "retry-after": retryAfterSeconds }
+      }
     default: {
       const id = (yield* Random.nextIntBetween(0, 0x7fff_ffff)).toString(16).padStart(8, "0")
       yield* Effect.logError(`Request failed, id ${id}: ${error.message}`)
