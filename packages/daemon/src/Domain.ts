@@ -12,7 +12,7 @@ export const keySizeBytes = 32
 
 /**
  * What is done when two entries have one key. `error`: the later entry is refused. `first`, `last`: both are kept, and the key
- * finds the earlier or the later one.
+ * finds the earliest or the latest one that is served.
  */
 export type DuplicatePolicy = "error" | "first" | "last"
 

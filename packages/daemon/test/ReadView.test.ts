@@ -157,6 +157,27 @@ describe("ReadView", () => {
       )
     )
 
+  it.effect("finds the first entry that is served when an index or a hot database names one that is no longer", () =>
+    withTiers({ duplicates: "first", keysAt: (seq) => [`shared ${seq % 3}`] }, (tiers) =>
+      Effect.gen(function* () {
+        for (let seq = 0; seq < 14; seq++) yield* tiers.append
+        for (const chunk of [0, 1]) yield* tiers.freeze(chunk)
+        yield* tiers.index(0, 1)
+        for (const chunk of [0, 1]) yield* tiers.discard(chunk)
+        const found = Effect.forEach([0, 1, 2], (rest) => seqOf(tiers, `shared ${rest}`))
+        assert.deepStrictEqual(yield* found, [0, 1, 2])
+        yield* tiers.prune(1)
+        assert.deepStrictEqual(yield* found, [6, 4, 5])
+        LogState.moveFloor(tiers.state, 6)
+        assert.deepStrictEqual(yield* found, [6, 7, 8])
+        LogState.moveFloor(tiers.state, 10)
+        assert.deepStrictEqual(yield* found, [12, 10, 11])
+        LogState.moveFloor(tiers.state, 13)
+        assert.deepStrictEqual(yield* found, [undefined, 13, undefined])
+      })
+    )
+  )
+
   it.effect("still finds the last served entry of a key while a later one is being committed", () =>
     withTiers({ duplicates: "last", keysAt: () => ["shared"] }, (tiers) =>
       Effect.gen(function* () {
