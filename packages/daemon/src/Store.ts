@@ -76,6 +76,19 @@ export class SourceEndUnknown extends Data.Error<{ readonly detail: string }> {
   }
 }
 
+/** `retention.earliest` is changed to a seq that the log has not reached: nothing that the store serves would be kept. */
+export class EarliestBeyondEnd extends Data.Error<{
+  readonly earliest: number
+  /** The last seq that is served. */
+  readonly latest: number
+}> {
+  readonly _tag = "EarliestBeyondEnd"
+  override readonly name = "EarliestBeyondEnd"
+  override get message(): string {
+    return `Cannot keep the log from entry ${this.earliest} on (retention.earliest): it ends with entry ${this.latest}, so nothing of it would be kept`
+  }
+}
+
 /** Everything that opening a store can fail with. */
 export type StoreOpenError =
   | Geometry.GeometryInvalid
@@ -85,6 +98,7 @@ export type StoreOpenError =
   | Recovery.HistoryHole
   | StoreNotFound
   | SourceEndUnknown
+  | EarliestBeyondEnd
   | StorageError
 
 export interface StoreOptions extends Layout.LayoutOptions {
@@ -229,6 +243,16 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     const { dataDir } = layout
     if (isReadOnly) yield* mustExist(engine, layout)
     yield* StorageLock.acquire(layout)
+    yield* refuseEmptying(
+      {
+        layout,
+        geometry: options.geometry ?? {},
+        geometryDefaults,
+        domain: { name: domain.name, version: domain.version, options: domain.options },
+        checkFiles: false
+      },
+      options.retention?.earliest
+    )
     const freeSpaceBytes = disk.freeSpaceBytes(dataDir)
     const epoch = ViewEpoch.make()
     const unwatched = yield* Effect.provideService(
@@ -439,6 +463,29 @@ const earliestOf = (
   const onFirstStart = Effect.mapError(end, (error) => new SourceEndUnknown({ detail: error.message }))
   return { earliestSeq: { onFirstStart } }
 }
+
+/**
+ * Fails when the log would be kept from a later seq on than it has, before that is pinned. An empty log may begin anywhere. Looks for the
+ * end of the log only when the seq is higher than the one that is pinned.
+ */
+const refuseEmptying: (
+  options: Catalog.CatalogOptions,
+  earliest: RetentionOptions["earliest"]
+) => Effect.Effect<void, StoreOpenError, Engine | HotEngine.HotEngine | Disk> = Effect.fnUntraced(function* (
+  options,
+  earliest
+) {
+  if (typeof earliest !== "number") return
+  const pins = yield* Catalog.readPins(options.layout)
+  if (Option.isNone(pins) || earliest <= pins.value.earliestSeq) return
+  const catalog = yield* Catalog.make(options)
+  const hotSet = yield* HotSet.make<StorageError>(ViewEpoch.make())
+  const retention: Retention.Retention = { chunks: 0, earliestSeq: pins.value.earliestSeq }
+  const { state } = yield* Recovery.recover({ catalog, hotSet, retention, isReadOnly: true })
+  const served = LogState.served(state)
+  if (Option.isSome(served) && earliest > served.value.latest)
+    return yield* new EarliestBeyondEnd({ earliest, latest: served.value.latest })
+}, Effect.scoped)
 
 /** Files derived through another domain would have other keys than the store looks up. Whoever puts the services together is wrong. */
 const dieOfOtherDomain = (domain: Domain, work: ArtifactWork): Effect.Effect<void> => {

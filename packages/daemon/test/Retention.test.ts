@@ -230,6 +230,27 @@ describe("Store retention", () => {
     })
   })
 
+  it.effect("refuses to begin behind the end of a log that has entries, and keeps what is pinned", () => {
+    const machine = make()
+    const refused = (earliest: number) =>
+      Effect.map(Effect.flip(opened(machine, { earliest }, () => Effect.void)), (error) => ({ ...error }))
+    return Effect.gen(function* () {
+      yield* opened(machine, { earliest: 6 }, (store) => Effect.andThen(store.ingest(demo(30)), check(store, 6, 29)))
+      for (const earliest of [30, 31, 1_000_000])
+        assert.deepInclude(yield* refused(earliest), { _tag: "EarliestBeyondEnd", earliest, latest: 29 })
+      yield* opened(machine, {}, (store) => check(store, 6, 29))
+      yield* opened(machine, { earliest: 29 }, (store) => check(store, 29, 29))
+    })
+  })
+
+  it.effect("begins a log without entries anywhere, also at another seq than before", () => {
+    const machine = make()
+    return Effect.gen(function* () {
+      yield* opened(machine, { earliest: 5 }, () => Effect.void)
+      yield* opened(machine, { earliest: 22 }, (store) => Effect.andThen(store.ingest(demo(30)), check(store, 22, 29)))
+    })
+  })
+
   it.effect("destroys nothing before its grace is over, and then without being told", () => {
     const machine = make()
     return opened(
