@@ -4,6 +4,7 @@ import { Disk } from "@icecore/packfile"
 import { Effect, Option, Stream } from "effect"
 import { encodeSeq, entriesKeyspace, hotKeyspaces, keysKeyspace } from "../src/format/HotFormat.ts"
 import type { History } from "../src/History.ts"
+import { type Source, SourceMissing } from "../src/Source.ts"
 import * as Store from "../src/Store.ts"
 import * as StoreAudit from "../src/StoreAudit.ts"
 import * as Built from "./support/BuiltStore.ts"
@@ -334,6 +335,23 @@ describe("StoreAudit.audit", () => {
       assert.deepStrictEqual(
         behindDamage.map(({ fault }) => fault),
         ["damaged", "unequal"]
+      )
+    })
+  )
+
+  it.effect("holds a source that cannot be read against the source, and goes on without it", () =>
+    Effect.gen(function* () {
+      const gone: Source = {
+        ...sourceOf(builtCount),
+        entries: () => Stream.fail(new SourceMissing({ path: "gone.ndjson", detail: "it does not exist" }))
+      }
+      const found = yield* foundAfter(Built.flip(pack(1), 3), { source: gone })
+      assert.deepStrictEqual(
+        found.map(({ fault, message }) => [fault, fault === "source" ? message : ""]),
+        [
+          ["source", "Cannot compare with source test from entry 0 on: Cannot read gone.ndjson: it does not exist"],
+          ["damaged", ""]
+        ]
       )
     })
   )

@@ -22,6 +22,7 @@ export type Invariant = "I1" | "I2" | "I3" | "I4"
  * - `uncovered`: a frozen chunk whose keys no index holds;
  * - `below-floor`: something wholly below the floor;
  * - `unequal`: an entry is not the one that the source gives;
+ * - `source`: the source cannot be read to the end, which says nothing about the store: the rest is not compared with it;
  * - `wrong-read`: the history does not answer with what is stored.
  */
 export type AuditFault =
@@ -37,6 +38,7 @@ export type AuditFault =
   | "uncovered"
   | "below-floor"
   | "unequal"
+  | "source"
   | "wrong-read"
 
 /** Entries, both inclusive. */

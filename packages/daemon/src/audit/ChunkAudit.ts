@@ -258,8 +258,8 @@ const readEntries = Effect.fnUntraced(function* (
           for (const each of keys.success) RunImage.add(image, each, batchFirst + index - windowFirstSeq)
         }
       if (Option.isSome(source))
-        yield* Comparisons.compareSource(source.value, batchFirst, batch, (message, at) =>
-          findings.tell({ invariant: "I1", fault: "unequal", path, key, message, entries: { from: at, to: at } })
+        yield* Comparisons.compareSource(source.value, batchFirst, batch, (fault, message, at) =>
+          findings.tell({ invariant: "I1", fault, path, key, message, entries: { from: at, to: at } })
         )
       if (Option.isSome(served) && isReadRight) {
         const wanted = batch.slice(Math.max(0, from - batchFirst), Math.max(0, to - batchFirst + 1))

@@ -45,12 +45,13 @@ export const compareSource: (
   source: SourceSide,
   firstSeq: number,
   batch: ReadonlyArray<Uint8Array>,
-  tell: (message: string, seq: number) => void
+  tell: (fault: "unequal" | "source", message: string, seq: number) => void
 ) => Effect.Effect<void> = Effect.fnUntraced(function* (source, firstSeq, batch, tell) {
   if (source.isOver) return
   const failed = (error: SourceError): void => {
     source.isOver = true
-    tell(`Cannot compare with source ${source.name} from entry ${source.nextSeq} on: ${error.message}`, source.nextSeq)
+    const { name, nextSeq } = source
+    tell("source", `Cannot compare with source ${name} from entry ${nextSeq} on: ${error.message}`, nextSeq)
   }
   // What an unreadable part of a chunk has left behind.
   if (source.nextSeq < firstSeq) {
@@ -62,10 +63,10 @@ export const compareSource: (
   if (Result.isFailure(given)) return failed(given.failure)
   source.nextSeq += given.success.length
   const at = given.success.findIndex((entry, index) => !isSame(entry, batch[index]))
-  if (at >= 0) tell(`Entry ${firstSeq + at} is not the one that source ${source.name} gives`, firstSeq + at)
+  if (at >= 0) tell("unequal", `Entry ${firstSeq + at} is not the one that source ${source.name} gives`, firstSeq + at)
   if (given.success.length < batch.length) {
     source.isOver = true
-    tell(`Source ${source.name} ends before entry ${source.nextSeq}, which is stored`, source.nextSeq)
+    tell("unequal", `Source ${source.name} ends before entry ${source.nextSeq}, which is stored`, source.nextSeq)
   }
 })
 

@@ -52,6 +52,13 @@ describe("icecore repair", () => {
     Effect.gen(function* () {
       const { dataDir, flags } = yield* prepared
       yield* expect(0, ["audit", "--deep", ...flags])
+      const elsewhere = flags.map((flag) => (flag.startsWith("--source.path=") ? "--source.path=gone.ndjson" : flag))
+      const gone = yield* expect(1, ["audit", "--deep", "--json", ...elsewhere])
+      assert.match(
+        failureLine(gone),
+        /Cannot compare with source ndjson .*: Cannot read gone\.ndjson: it does not exist$/
+      )
+      assert.deepStrictEqual(findingsOf(gone.stdout), [])
       const index = Path.join(dataDir, "keys", "index", "00000001", "00000004-00000007.idx")
       // A bit, an end, a whole file, and two files in each other's places.
       flip(pack(dataDir, 1))

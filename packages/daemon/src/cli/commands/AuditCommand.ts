@@ -31,6 +31,17 @@ class AuditFailed extends Data.Error<{ readonly findingCount: number }> {
   }
 }
 
+/** The source cannot be read, so the store was not compared with all of it. */
+class AuditIncomplete extends Data.Error<{ readonly detail: string; readonly findingCount: number }> {
+  readonly _tag = "AuditIncomplete"
+  override readonly name = "AuditIncomplete"
+  override get message(): string {
+    return this.findingCount === 0
+      ? this.detail
+      : `${this.detail}; the audit found ${Findings.describeCount(this.findingCount)} otherwise`
+  }
+}
+
 const deepFlag = Flag.Boolean("deep").pipe(
   Flag.withDescription("Also compare every entry with what source.path gives"),
   Flag.withDefault(false)
@@ -102,6 +113,7 @@ const audit = Effect.fnUntraced(function* (config: Config, history: Option.Optio
       )
     : Option.none()
   const findings: Array<StoreAudit.AuditFinding> = []
+  let sourceProblem: string | undefined
   let entries = 0
   let chunks = 0
   let total = 0
@@ -116,10 +128,12 @@ const audit = Effect.fnUntraced(function* (config: Config, history: Option.Optio
     entries += step.entryCount
     total = step.chunkCount
     if (step.kind === "chunk") chunks++
-    findings.push(...step.findings)
+    const found = step.findings.filter(({ fault }) => fault !== "source")
+    sourceProblem ??= step.findings.find(({ fault }) => fault === "source")?.message
+    findings.push(...found)
     return choices.json
       ? Effect.void
-      : Effect.forEach(step.findings, (finding) => Output.writeLine(Findings.describe(finding)), { discard: true })
+      : Effect.forEach(found, (finding) => Output.writeLine(Findings.describe(finding)), { discard: true })
   })
   const sample = Effect.sync(() => ({
     entries,
@@ -132,7 +146,13 @@ const audit = Effect.fnUntraced(function* (config: Config, history: Option.Optio
     ? Output.writeJson({ entries, chunks, findings: findings.map(Findings.encode) })
     : Output.writeLine(
         `Audited ${Output.formatCount(entries)} entries in ${Output.formatCount(chunks)} chunks; ` +
-          (findings.length === 0 ? "all is right" : Findings.describeCount(findings.length))
+          (findings.length === 0
+            ? sourceProblem === undefined
+              ? "all is right"
+              : "all that could be checked is right"
+            : Findings.describeCount(findings.length))
       )
+  if (sourceProblem !== undefined)
+    return yield* new AuditIncomplete({ detail: sourceProblem, findingCount: findings.length })
   if (findings.length > 0) return yield* new AuditFailed({ findingCount: findings.length })
 })
