@@ -38,10 +38,18 @@ const domainLayer = (config: Config): Layer.Layer<Domain, never, Engine> =>
     )
   )
 
+/** What the store of the configuration is pinned to; none where there is no store. */
+export const pinsOf = (
+  config: Config
+): Effect.Effect<
+  Effect.Success<ReturnType<typeof Catalog.readPins>>,
+  Layout.LayoutInvalid | Effect.Error<ReturnType<typeof Catalog.readPins>>,
+  Engine
+> => Effect.flatMap(Layout.make(storeOptions(config, "readOnly")), Catalog.readPins)
+
 /** A store whose pins cannot be read says why when it is opened. */
 const pinnedDomain = (config: Config): Effect.Effect<Required<NdjsonDomain.NdjsonOptions>, never, Engine> =>
-  Layout.make(storeOptions(config, "readOnly")).pipe(
-    Effect.flatMap(Catalog.readPins),
+  pinsOf(config).pipe(
     Effect.map(Option.flatMap(({ domain }) => NdjsonDomain.parseOptions(domain.options ?? ""))),
     Effect.orElseSucceed(() => Option.none()),
     Effect.map(Option.getOrElse(() => NdjsonDomain.defaults))

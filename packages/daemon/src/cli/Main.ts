@@ -2,9 +2,11 @@
  * Runs a command line to its exit status: 0 done, 1 failed with one line on standard error, 2 wrong usage.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
+import { CatalogPinMismatch } from "@icecore/catalog"
 import { Cause, Effect, Exit, Predicate, type Runtime, type Stdio } from "effect"
 import { CliConfig, CliError, Command, GlobalFlag } from "effect/cli"
 import { ConfigInvalidValue, ConfigSyntax, ConfigUnknownKey, ConfigUnreadable } from "../config/ConfigError.ts"
+import { EarliestBeyondEnd } from "../Store.ts"
 import { version } from "../Version.ts"
 import { GetArgumentInvalid } from "./commands/GetCommand.ts"
 import { icecore } from "./Icecore.ts"
@@ -20,7 +22,13 @@ const isUsageError = (error: unknown): boolean =>
   error instanceof ConfigUnreadable ||
   error instanceof ConfigSyntax ||
   error instanceof ConfigUnknownKey ||
-  error instanceof ConfigInvalidValue
+  error instanceof ConfigInvalidValue ||
+  error instanceof EarliestBeyondEnd ||
+  (error instanceof CatalogPinMismatch && isSetting(error.pin))
+
+/** Whether a pin comes from the configuration. The others say which program made the store. */
+const isSetting = (pin: string): boolean =>
+  pin !== "catalog_version" && pin !== "domain_name" && pin !== "domain_version"
 
 /** The reader of our output has gone, as `head` does: there is nobody left to tell. */
 const isClosedPipe = (error: unknown): boolean =>

@@ -94,8 +94,24 @@ describe("icecore get KEY", () => {
       const root = yield* ingested
       const dataDir = `--storage.data_dir=${Path.join(root, "data")}`
       assert.strictEqual((yield* expect(0, ["get", hashOf(5), dataDir])).stdout.toString(), `${line(5)}\n`)
-      const other = yield* expect(1, ["get", "5", dataDir, "--domain.duplicates=last"])
+      const other = yield* expect(2, ["get", "5", dataDir, "--domain.duplicates=last"])
       assert.include(failureLine(other), "domain_options")
+      const geometry = yield* expect(2, ["get", "5", dataDir, "--geometry.entries_per_chunk=9"])
+      assert.include(failureLine(geometry), "entries_per_chunk is pinned to 8, configured is 9")
+      const emptied = yield* expect(2, ["prune", dataDir, "--retention.earliest=43"])
+      assert.include(failureLine(emptied), "Cannot keep the log from entry 43 on (retention.earliest)")
+    })
+  )
+
+  it.live("names the engine that the store was made with, and does not say that entries have no keys", () =>
+    Effect.gen(function* () {
+      const root = yield* ingested
+      for (const name of ["5", hashOf(5)]) {
+        const refused = yield* expect(1, ["get", name, "--storage.data_dir=data", "--engine.catalog=lmdb"], {
+          cwd: root
+        })
+        assert.match(failureLine(refused), /Cannot use database .*catalog: it is a database of engine sqlite/)
+      }
     })
   )
 })

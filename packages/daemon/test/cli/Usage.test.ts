@@ -75,6 +75,8 @@ describe("icecore", () => {
         [["get", "0"], /Cannot open store .*: there is none/],
         [["status"], /Cannot open store .*: there is none/],
         [["verify"], /Cannot open store .*: there is none/],
+        [["prune"], /Cannot open store .*: there is none/],
+        [["prune", "--dry-run"], /Cannot open store .*: there is none/],
         [["inspect", "none.pack"], /Cannot open none\.pack: it does not exist/]
       ]
       for (const [args, message] of cases) assert.match(failureLine(yield* expect(1, args, { cwd: root })), message)

@@ -14,7 +14,7 @@ import * as EntriesQuery from "../../http/EntriesQuery.ts"
 import * as Lines from "../../http/Lines.ts"
 import type { CliCommand } from "../CliServices.ts"
 import { jsonFlag } from "../CommonFlags.ts"
-import { portsLayer } from "../Composition.ts"
+import { pinsOf, portsLayer } from "../Composition.ts"
 import { configFlags, loadConfig } from "../ConfigFlags.ts"
 import * as Output from "../Output.ts"
 import { read } from "../Reading.ts"
@@ -101,8 +101,11 @@ export const getCommand: CliCommand<"get"> = Command.make(
 const parseName = Effect.fnUntraced(function* (config: Config, text: string, isKey: boolean) {
   const seq = isKey ? Option.none() : EntriesQuery.parseSeq(text)
   if (Option.isSome(seq)) return { seq: seq.value }
-  const domain = yield* Effect.provide(Domain, portsLayer(config))
+  const ports = portsLayer(config)
+  const domain = yield* Effect.provide(Domain, ports)
   if (Option.isNone(domain.keys)) {
+    // Where the pins cannot be read, nobody knows whether entries have keys.
+    yield* Effect.provide(pinsOf(config), ports)
     const detail = `it is no sequence number, and entries of domain ${domain.name} have no keys (domain.keys)`
     return yield* new GetArgumentInvalid({ text, detail })
   }

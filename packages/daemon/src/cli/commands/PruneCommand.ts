@@ -1,14 +1,14 @@
 /**
  * `icecore prune`: what retention removes, told or done.
  */
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import type { Config } from "../../config/Config.ts"
 import type { PrunePlan } from "../../PrunePlan.ts"
-import { Store } from "../../Store.ts"
+import { Store, StoreNotFound } from "../../Store.ts"
 import type { CliCommand } from "../CliServices.ts"
 import { jsonFlag } from "../CommonFlags.ts"
-import { loggerLayer, storeLayer } from "../Composition.ts"
+import { loggerLayer, pinsOf, portsLayer, storeLayer } from "../Composition.ts"
 import { configFlags, loadConfig } from "../ConfigFlags.ts"
 import * as Output from "../Output.ts"
 
@@ -23,6 +23,8 @@ export const pruneCommand: CliCommand<"prune"> = Command.make(
   Effect.fnUntraced(function* (input) {
     const { config } = yield* loadConfig(input)
     const isDryRun = input["dry-run"]
+    if (Option.isNone(yield* Effect.provide(pinsOf(config), portsLayer(config))))
+      return yield* new StoreNotFound({ path: config.storage.dataDir })
     // Nobody else reads the store now, so what is demoted need not wait.
     const ungraced = { ...config, retention: { ...config.retention, grace: 0 } }
     const services = Layer.provideMerge(storeLayer(ungraced, isDryRun ? "readOnly" : "readWrite"), loggerLayer(config))
