@@ -105,11 +105,9 @@ describe("icecore get KEY", () => {
 
   it.live("names the engine that the store was made with, and does not say that entries have no keys", () =>
     Effect.gen(function* () {
-      const root = yield* ingested
+      const dataDir = `--storage.data_dir=${Path.join(yield* ingested, "data")}`
       for (const name of ["5", hashOf(5)]) {
-        const refused = yield* expect(1, ["get", name, "--storage.data_dir=data", "--engine.catalog=lmdb"], {
-          cwd: root
-        })
+        const refused = yield* expect(1, ["get", name, dataDir, "--engine.catalog=lmdb"])
         assert.match(failureLine(refused), /Cannot use database .*catalog: it is a database of engine sqlite/)
       }
     })
