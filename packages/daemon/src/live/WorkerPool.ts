@@ -36,8 +36,8 @@ export interface WorkerPoolOptions {
 const batchesInFlight = 16
 
 /** Beside this file, in the source as in what is built from it. */
-const workerUrl = (): URL =>
-  new URL(import.meta.url.endsWith(".ts") ? "../worker/Main.ts" : "../worker/Main.js", import.meta.url)
+const workerUrl = (): string =>
+  new URL(import.meta.url.endsWith(".ts") ? "../worker/Main.ts" : "../worker/Main.js", import.meta.url).href
 
 /**
  * Work in `workers` threads, over their own live disk. A domain that names no module cannot be made there, so its work stays on

@@ -10,7 +10,8 @@ export interface WorkerThread<Out> {
 }
 
 export interface WorkerThreadOptions<In> {
-  readonly url: URL
+  /** Absolute URL of the module that the thread runs. */
+  readonly url: string
   readonly onMessage: (message: In) => void
   /** Called once, when the thread is gone, with what is known of why. */
   readonly onEnd: (detail: string) => void
@@ -18,7 +19,7 @@ export interface WorkerThreadOptions<In> {
 
 /** Starts a thread. It is never terminated: it ends when it closes its end, or by itself. */
 export const start = <In, Out>({ url, onMessage, onEnd }: WorkerThreadOptions<In>): WorkerThread<Out> => {
-  const worker = new Worker(startable(url))
+  const worker = new Worker(new URL(startable(url)))
   let failure: string | undefined
   worker.on("message", onMessage)
   worker.on("messageerror", (error) => {
@@ -35,9 +36,7 @@ export const start = <In, Out>({ url, onMessage, onEnd }: WorkerThreadOptions<In
 }
 
 /** Deno, which runs modules from the network, starts threads only from files and from what the URL holds itself. */
-const startable = (url: URL): URL =>
-  url.protocol === "file:"
-    ? url
-    : new URL(`data:text/javascript,${encodeURIComponent(`import ${JSON.stringify(url.href)}`)}`)
+const startable = (url: string): string =>
+  url.startsWith("file:") ? url : `data:text/javascript,${encodeURIComponent(`import ${JSON.stringify(url)}`)}`
 
 const describe = (error: unknown): string => (error instanceof Error ? error.message : String(error))
