@@ -32,7 +32,9 @@ const rehearsal = spawnSync("deno", ["publish", "--dry-run", "--allow-dirty"], {
   env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" }
 })
 const said = rehearsal.stdout + rehearsal.stderr
-if (rehearsal.status !== 0 || /\bwarning\b/i.test(said)) faults.push(`deno publish --dry-run:\n${said.trim()}`)
+// A module whose absolute URL is known only when the program runs, such as that of a domain in a worker thread, is no fault.
+const warning = /\bwarning\b(?!\[unanalyzable-dynamic-import\])/i
+if (rehearsal.status !== 0 || warning.test(said)) faults.push(`deno publish --dry-run:\n${said.trim()}`)
 
 for (const fault of faults) console.error(`${target.manifest.name}: ${fault}`)
 console.log(`${target.manifest.name}: ${faults.length === 0 ? "fit to publish" : `${faults.length} faults`}`)
