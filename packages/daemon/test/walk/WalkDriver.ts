@@ -162,7 +162,7 @@ const run = Effect.fnUntraced(function* ({ subject: name, seed, steps, mutation 
   )
 
   /** An ingest ends when everything is at rest, which a reader of a hot chunk holds up: such readers go when it does not end. */
-  const feed = <A, E>(ingest: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  const feed = (ingest: Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> =>
     Effect.gen(function* () {
       const fiber = yield* Effect.forkChild(ingest)
       if (Option.isSome(yield* Effect.timeoutOption(Effect.exit(Fiber.join(fiber)), "3 seconds")))
@@ -330,9 +330,9 @@ const run = Effect.fnUntraced(function* ({ subject: name, seed, steps, mutation 
       const source = WalkSource.make({ content: { bytesAt }, end: intruderSeq + 1, batchSize: 4, isRepeatable: true })
       const entries = Array.from({ length: step.before + 1 }, (_, index) => bytesAt(acknowledged + index))
       const exit = yield* Effect.exit(
-        step.way === "append" ? store.history.append(entries) : feed(store.ingest(source))
+        step.way === "append" ? Effect.asVoid(store.history.append(entries)) : feed(store.ingest(source))
       )
-      const error = Option.getOrUndefined(Exit.findErrorOption<unknown, RefusedKey>(exit))
+      const error = Option.getOrUndefined(Exit.findErrorOption(exit)) as RefusedKey | undefined
       const what = isCollision ? "half a key" : "the key"
       require(error?._tag === (isCollision ? "KeyCollision" : "DuplicateKey") && error.secondSeq === intruderSeq, () =>
         `entry ${intruderSeq} is offered with ${what} of entry ${of}, which gives ${String(exit)}`)
@@ -345,6 +345,20 @@ const run = Effect.fnUntraced(function* ({ subject: name, seed, steps, mutation 
       return `${step.way} ${step.before} entries at ${acknowledged} and one with ${what} of ${of}`
     })
 
+  /** Begins to read a range to the latest entry. */
+  const begin = (step: Extract<WalkSteps.Step, { _tag: "OpenView" }>) =>
+    withFloor((floor) =>
+      Effect.gen(function* () {
+        const latest = model().acknowledged - 1
+        if (latest < floor) return undefined
+        // Most begin at the floor, where things go away.
+        const from = step.at % 4 === 0 ? floor + ((step.at >>> 2) % (latest - floor + 1)) : floor
+        const range = yield* WalkSession.hold(present(), { from, to: latest, order: step.order })
+        const read = yield* WalkSession.advance(present(), range, content)
+        return { range, text: `begin a range ${from} to ${latest} ${step.order}: ${read}` }
+      })
+    )
+
   const take = (step: WalkSteps.Step): Effect.Effect<string, unknown> => {
     switch (step._tag) {
       case "Crash":
@@ -356,17 +370,16 @@ const run = Effect.fnUntraced(function* ({ subject: name, seed, steps, mutation 
       case "Duplicate":
         return duplicate(step)
       case "OpenView":
-        return withFloor((floor) =>
-          Effect.gen(function* () {
-            const latest = model().acknowledged - 1
-            if (latest < floor) return "open no view of nothing"
-            // Most begin at the floor, where things go away.
-            const from = step.at % 4 === 0 ? floor + ((step.at >>> 2) % (latest - floor + 1)) : floor
-            const range = yield* WalkSession.hold(present(), { from, to: latest, order: step.order })
-            const read = yield* WalkSession.advance(present(), range, content)
-            return `begin a range ${from} to ${latest} ${step.order}: ${read}`
-          })
-        )
+        return Effect.gen(function* () {
+          const begun = yield* begin(step)
+          if (begun === undefined) return "open no view of nothing"
+          if (step.overtaking === 0) return begun.text
+          yield* append(step.overtaking * geometry.entriesPerChunk)
+          yield* runLifecycle
+          yield* TestClock.adjust(step.millis)
+          while (present().held.includes(begun.range)) yield* WalkSession.advance(present(), begun.range, content)
+          return `${begun.text}, append ${step.overtaking} chunks, wait ${step.millis} ms, read it to its end`
+        })
       case "AdvanceView":
         return Effect.gen(function* () {
           const range = present().held[step.view % Math.max(1, present().held.length)]

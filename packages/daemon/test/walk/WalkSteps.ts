@@ -58,7 +58,15 @@ export type Step =
       readonly before: number
       readonly way: "append" | "ingest"
     }
-  | { readonly _tag: "OpenView"; readonly at: number; readonly order: "ascending" | "descending" }
+  | {
+      readonly _tag: "OpenView"
+      readonly at: number
+      readonly order: "ascending" | "descending"
+      /** Chunks that are appended before it is read to its end, so that what it reads is pruned meanwhile; 0: it is held. */
+      readonly overtaking: number
+      /** Until it is read on. */
+      readonly millis: number
+    }
   | { readonly _tag: "AdvanceView"; readonly view: number; readonly count: number }
   | { readonly _tag: "CloseView"; readonly view: number }
   | { readonly _tag: "Time"; readonly millis: number }
@@ -148,7 +156,13 @@ export const stepAt = (seed: number, index: number): Step => {
         way: below(2) === 0 ? "append" : "ingest"
       }
     case "OpenView":
-      return { _tag: tag, at: next(), order: below(2) === 0 ? "ascending" : "descending" }
+      return {
+        _tag: tag,
+        at: next(),
+        order: below(2) === 0 ? "ascending" : "descending",
+        overtaking: below(5),
+        millis: [0, 15_000, 60_000, 250_000][below(4)]!
+      }
     case "AdvanceView":
       return { _tag: tag, view: next(), count: 1 + below(3) }
     case "CloseView":
