@@ -61,7 +61,9 @@ export const retentionAfter = (change: RetentionChange, model: LogModel.LogModel
     const all = isWidening ? [...other, 0] : other
     return { ...retention, chunks: all[(number >>> 1) % Math.max(1, all.length)] ?? retention.chunks }
   }
-  const [from, to] = isWidening ? [firstSeq, retention.earliest] : [retention.earliest, acknowledged]
+  // Behind its latest entry nothing of a log can be kept, which is refused.
+  const latest = Math.max(retention.earliest, acknowledged - 1)
+  const [from, to] = isWidening ? [firstSeq, retention.earliest] : [retention.earliest, latest]
   return { ...retention, earliest: from + ((number >>> 1) % (to - from + 1)) }
 }
 
