@@ -93,12 +93,14 @@ export const make: (context: AuditContext) => Effect.Effect<IndexDesk, never, Sc
       const { row } = current
       const isCovered = Option.exists(row, ({ lo, hi }) => lo <= chunk && chunk <= hi)
       const path = catalogPath
-      if (isSettled && !isCovered && states.entries === "frozen" && chunk >= floorChunk) {
+      // Before the beginning of history lies what a widening has filled in so far: it is indexed when it has all of it.
+      const isKept = chunk >= Math.max(floorChunk, Names.chunkOf(numbers, numbers.beginSeq))
+      if (isSettled && !isCovered && states.entries === "frozen" && isKept) {
         const message = `No index of window ${window} covers chunk ${chunk}, which is frozen`
         found.push(AuditFinding.make({ invariant: "I2", fault: "uncovered", path, chunk, window, message }))
       }
       const hasRun = states.keys === "frozen"
-      if (!isCovered && !hasRun && states.entries === "frozen" && chunk >= floorChunk && !isSettled) {
+      if (!isCovered && !hasRun && states.entries === "frozen" && isKept && !isSettled) {
         const message = `Chunk ${chunk} has neither a run nor an index over it, so its keys find nothing`
         found.push(AuditFinding.make({ invariant: "I1", fault: "uncovered", path, chunk, window, message }))
       }
