@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Catalog, Geometry, Layout, StorageLock } from "@icecore/catalog"
 import { Disk } from "@icecore/packfile"
 import { SurvivorChoice } from "@icecore/packfile/testing"
-import { Effect, Layer, Option, type Scope } from "effect"
+import { Effect, Layer, Logger, Option, type Scope } from "effect"
 import * as fc from "fast-check"
 import { ArtifactWork } from "../src/ArtifactWork.ts"
 import { buildKeyIndex } from "../src/BuildKeyIndex.ts"
@@ -139,7 +139,7 @@ describe("History.find", () => {
                 Effect.andThen(settled, checkAll(history, { ...log, ids: log.ids.slice(0, done) }))
               )
             })
-            await Effect.runPromise(Effect.provide(all, servicesFor(log).services))
+            await Effect.runPromise(Effect.provide(all, [servicesFor(log).services, Logger.layer([])]))
           }),
           runs
         )
@@ -229,7 +229,7 @@ describe("buildKeyIndex", () => {
                 yield* withStore(log, ({ history }) => checkAll(history, frozen))
                 return bytes
               })
-              return Effect.runPromise(Effect.provide(all, servicesFor(log).services))
+              return Effect.runPromise(Effect.provide(all, [servicesFor(log).services, Logger.layer([])]))
             }
             assert.deepStrictEqual(await build(left), await build(right))
           }),

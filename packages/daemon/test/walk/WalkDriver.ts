@@ -116,20 +116,15 @@ const run = Effect.fnUntraced(function* ({ subject: name, seed, steps, mutation 
 
   const audit = Effect.gen(function* () {
     const { store } = present()
-    const { retention, acknowledged, isWhole } = model()
-    const floor = yield* checkServed
+    const { retention, acknowledged } = model()
     const findings = yield* StoreAudit.findings({
       layout: store.catalog.layout,
       history: store.history,
       keptChunks: retention.chunks,
       source: WalkSource.make({ content, end: acknowledged, batchSize: 50, isRepeatable: true })
     }).pipe(Effect.provideContext(subject.services))
-    // What a widening has filled in so far is neither served nor indexed before it has all of it.
-    const isIsland = ({ chunk }: StoreAudit.AuditFinding): boolean =>
-      !isWhole && Option.exists(chunk, (id) => geometry.firstSeq + id * geometry.entriesPerChunk < floor)
-    const broken = findings.filter((finding) => !isIsland(finding))
-    require(broken.length === 0, () => {
-      const texts = broken.map(({ invariant, message }) => `${invariant} ${message}`)
+    require(findings.length === 0, () => {
+      const texts = findings.map(({ invariant, message }) => `${invariant} ${message}`)
       return `settled, the audit finds: ${texts.join("; ")}`
     })
     const checked = (yield* Stream.runCollect(store.verify)).flatMap(({ findings }) => findings)
@@ -315,9 +310,7 @@ const run = Effect.fnUntraced(function* ({ subject: name, seed, steps, mutation 
       const intruderSeq = acknowledged + step.before
       // What the entries before it push below the floor is forgotten, keys and all.
       const least = Math.max(yield* checkServed, LogModel.wantedFloor(geometry, retention, intruderSeq + 1))
-      // Where entries may share keys a backfill does not look for them.
-      const isUnseen = step.way === "ingest" && !Option.contains(duplicates, "error")
-      if (Option.isNone(duplicates) || isUnseen || least >= intruderSeq) return "offer no duplicate"
+      if (Option.isNone(duplicates) || least >= intruderSeq) return "offer no duplicate"
       const of = least + (step.of % (intruderSeq - least))
       const known = content.keysAt(of)[0]
       if (known === undefined) return `offer no duplicate of ${of}, which has no key`
