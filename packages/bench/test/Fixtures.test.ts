@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as AccessData from "../src/fixtures/AccessData.ts"
 import { make as makeItems } from "../src/fixtures/JsonItems.ts"
 import * as KeyedLines from "../src/fixtures/KeyedLines.ts"
 import { make as makeRows, randomIndexes } from "../src/fixtures/KeyedRows.ts"
@@ -39,5 +40,40 @@ describe("Fixtures", () => {
     assert.strictEqual(items.length * 400, bytes.length)
     assert.isTrue(items.every((item) => item.length === 400 && item.indexOf(0) < 0))
     assert.isTrue(makeLines(100, 200).every((line) => line.length === 200 && line.indexOf(0x0a) < 0))
+  })
+
+  it("AccessData gives as many grants as asked for in pages, by entitlement, with principals in no order, each its own", () => {
+    const shape = AccessData.shapeOf(12_345)
+    const pages = [...AccessData.grantPages(shape)]
+    assert.deepStrictEqual(
+      pages.map(({ length }) => length),
+      [...Array.from({ length: 12 }, () => 1_000), 345]
+    )
+    const grants = pages.flat()
+    assert.strictEqual(new Set(grants.map(({ external_id }) => external_id)).size, grants.length)
+    const entitlements = [...AccessData.entitlementPages(shape)].flat().map(({ external_id }) => external_id)
+    const principals = [...AccessData.principalPages(shape)].flat().map(({ resource_id }) => resource_id)
+    assert.strictEqual(new Set(entitlements).size, shape.entitlementCount)
+    assert.strictEqual(new Set(principals).size, shape.principalCount)
+    const listed = grants.map(({ entitlement_id }) => entitlement_id)
+    assert.deepStrictEqual([...new Set(listed)], entitlements)
+    const changes = listed.filter((id, at) => at > 0 && id !== listed[at - 1])
+    assert.strictEqual(changes.length, shape.entitlementCount - 1)
+    const known = new Set(principals)
+    const first = grants.slice(0, 500).map(({ principal_resource_id }) => principal_resource_id)
+    assert.isTrue(first.every((id) => known.has(id)))
+    assert.notDeepEqual(first, first.toSorted())
+    assert.notDeepEqual(first, principals.slice(0, 500))
+  })
+
+  it("AccessData is the same for a seed, another for the next, and does not depend on what was asked for before", () => {
+    const shape = AccessData.shapeOf(2_000)
+    const all = [...AccessData.grantPages(shape)].flat()
+    assert.deepStrictEqual([...AccessData.grantPages(shape, 77)].flat(), all)
+    const other = [...AccessData.grantPages({ ...shape, seed: 2 })].flat()
+    assert.notStrictEqual(other[0]!.external_id, all[0]!.external_id)
+    assert.isTrue(all.some(({ expansion, needs_expansion }) => needs_expansion && expansion !== undefined))
+    assert.isTrue(all.some(({ annotations }) => annotations.length === 1 && annotations[0]!.value.length === 24))
+    assert.isTrue(all.some(({ sources }) => Object.keys(sources).length === 1))
   })
 })
