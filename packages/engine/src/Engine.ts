@@ -195,6 +195,13 @@ export interface Reader {
     keyspace: string,
     keys: ReadonlyArray<Uint8Array>
   ) => Effect.Effect<ReadonlyArray<Option.Option<Uint8Array>>, EngineReadError>
+  /** The row with the greatest key that is not above the given one, which need not be there; none when there is no such row. */
+  readonly floor: (keyspace: string, key: Uint8Array) => Effect.Effect<Option.Option<Row>, EngineReadError>
+  /** {@link Reader.floor} of each key, in the order of the keys, all from one moment. */
+  readonly floorMany: (
+    keyspace: string,
+    keys: ReadonlyArray<Uint8Array>
+  ) => Effect.Effect<ReadonlyArray<Option.Option<Row>>, EngineReadError>
   /** Rows in key order, all from the moment the stream starts. Comes in batches; stopping early is fine. */
   readonly scan: (keyspace: string, options?: ScanOptions) => Stream.Stream<Row, EngineReadError>
 }

@@ -136,6 +136,8 @@ const open = Effect.fnUntraced(function* (
     keyspaces: current.database.keyspaces,
     get: (keyspace, key) => read((database) => database.get(keyspace, key)),
     getMany: (keyspace, keys) => read((database) => database.getMany(keyspace, keys)),
+    floor: (keyspace, key) => read((database) => database.floor(keyspace, key)),
+    floorMany: (keyspace, keys) => read((database) => database.floorMany(keyspace, keys)),
     scan: (keyspace, scan) => Stream.unwrap(Effect.map(held, (database) => database.scan(keyspace, scan))),
     write: (build, write) => change((database) => database.write(build, write)),
     flush: change((database) => database.flush),

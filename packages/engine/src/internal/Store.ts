@@ -24,6 +24,8 @@ export type StoreFault = EngineCorrupt | EngineFull | EngineFailed
 export interface StoreReader {
   /** The value, in a buffer of its own. */
   readonly get: (keyspace: number, key: Uint8Array) => Uint8Array | undefined
+  /** The row with the greatest key up to the given one, in buffers of its own. */
+  readonly floor: (keyspace: number, key: Uint8Array) => Row | undefined
   /**
    * The first rows inside the bounds in the given direction: at most `limit`, and none after the one that fills the
    * byte budget. Fewer than `limit` only at the end or when the budget is full. No cursor stays open.
@@ -49,6 +51,8 @@ export interface Store {
   readonly flush: () => Promise<void>
   /** One read of the newest committed state. */
   readonly get: (keyspace: number, key: Uint8Array) => Uint8Array | undefined
+  /** {@link StoreReader.floor} of the newest committed state. */
+  readonly floor: (keyspace: number, key: Uint8Array) => Row | undefined
   readonly openReader: () => StoreReader
   /** Writes a consistent copy to a path that does not exist. Not yet durable. */
   readonly copyTo: (path: string) => Promise<void>

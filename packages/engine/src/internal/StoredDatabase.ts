@@ -188,6 +188,10 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
         reading(keyspace, [key], released, (index) => Option.fromUndefinedOr(reader.get(index, key))),
       getMany: (keyspace, keys) =>
         reading(keyspace, keys, released, (index) => keys.map((key) => Option.fromUndefinedOr(reader.get(index, key)))),
+      floor: (keyspace, key) =>
+        reading(keyspace, [key], released, (index) => Option.fromUndefinedOr(reader.floor(index, key))),
+      floorMany: (keyspace, keys) =>
+        reading(keyspace, keys, released, (index) => keys.map((key) => Option.fromUndefinedOr(reader.floor(index, key)))),
       scan: (keyspace, scan = {}) => scanWith(Effect.succeed(reader), released, keyspace, scan)
     }
   })
@@ -197,6 +201,16 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
       const reader = store.openReader()
       try {
         return keys.map((key) => Option.fromUndefinedOr(reader.get(index, key)))
+      } finally {
+        reader.release()
+      }
+    })
+
+  const floorMany: Database["floorMany"] = (keyspace, keys) =>
+    reading(keyspace, keys, never, (index) => {
+      const reader = store.openReader()
+      try {
+        return keys.map((key) => Option.fromUndefinedOr(reader.floor(index, key)))
       } finally {
         reader.release()
       }
@@ -327,6 +341,9 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
     keyspaces,
     get: (keyspace, key) => Effect.suspend(() => get(keyspace, key)),
     getMany,
+    floor: (keyspace, key) =>
+      reading(keyspace, [key], never, (index) => Option.fromUndefinedOr(store.floor(index, key))),
+    floorMany,
     scan: (keyspace, scan = {}) => scanWith(scopedReader, never, keyspace, scan),
     write: (build, { durability = "synced" } = {}) => lock.withLock(write(build, durability)),
     // An abandoned sync would end, or fail, in the middle of what is written after it.

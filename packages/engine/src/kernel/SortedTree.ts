@@ -33,6 +33,19 @@ export const get = (tree: SortedTree, key: Uint8Array): Uint8Array | undefined =
   return undefined
 }
 
+/** The node with the greatest key up to the given one. */
+export const floor = (tree: SortedTree, key: Uint8Array): SortedTreeNode | undefined => {
+  let node = tree
+  let found: SortedTree
+  while (node !== undefined) {
+    const order = compareBytes(key, node.key)
+    if (order === 0) return node
+    if (order > 0) found = node
+    node = order < 0 ? node.left : node.right
+  }
+  return found
+}
+
 export const put = (tree: SortedTree, key: Uint8Array, value: Uint8Array): SortedTreeNode =>
   insert(tree, key, value, priorityOf(key))
 

@@ -181,6 +181,10 @@ const makeStore = (
         const value = databases[keyspace]?.get(key, options)
         return value === undefined ? undefined : checked(keyspaces[keyspace]!, key, value)
       },
+      floor: (keyspace, key) => {
+        const database = databases[keyspace]
+        return database === undefined ? undefined : readFloor(database, keyspaces[keyspace]!, transaction, key)
+      },
       page: (keyspace, bounds, reverse, limit) => {
         const database = databases[keyspace]
         return database === undefined
@@ -246,6 +250,11 @@ const makeStore = (
       renew()
       const value = databases[keyspace]?.get(key)
       return value === undefined ? undefined : checked(keyspaces[keyspace]!, key, value)
+    },
+    floor: (keyspace, key) => {
+      const database = databases[keyspace]
+      renew()
+      return database === undefined ? undefined : readFloor(database, keyspaces[keyspace]!, undefined, key)
     },
     openReader,
     copyTo: (target) => finished(root.backup(target, true)),
@@ -329,6 +338,21 @@ const readPage = (
     if (bytes >= pageBytes) break
   }
   return rows
+}
+
+/** Without a transaction: of the newest committed state. */
+const readFloor = (
+  database: Keyspace,
+  keyspace: string,
+  transaction: Transaction | undefined,
+  key: Uint8Array
+): Row | undefined => {
+  const range = { start: key, end: leastKey, inclusiveEnd: true, reverse: true, limit: 1 }
+  for (const entry of database.getRange(transaction === undefined ? range : { ...range, transaction })) {
+    const found = plain(entry.key)
+    return { key: found, value: checked(keyspace, found, entry.value) }
+  }
+  return undefined
 }
 
 /** The library hands out `Buffer`s, whose `slice` shares memory where a `Uint8Array`'s copies. */

@@ -42,10 +42,11 @@ export const makeMemoryStore = ({ copyTo, keyspaces, medium, path }: MemoryStore
 
   const readerOf = (seen: MemoryContents): StoreReader => ({
     get: (keyspace, key) => copy(SortedTree.get(seen.get(keyspaces[keyspace]!), key)),
+    floor: (keyspace, key) => copyRow(SortedTree.floor(seen.get(keyspaces[keyspace]!), key)),
     page: (keyspace, bounds, reverse, limit) => {
       const rows: Array<Row> = []
       SortedTree.collect(seen.get(keyspaces[keyspace]!), bounds, reverse, limit, rows)
-      return rows.map(({ key, value }) => ({ key: new Uint8Array(key), value: new Uint8Array(value) }))
+      return rows.map(ownRow)
     },
     release: () => {}
   })
@@ -82,6 +83,7 @@ export const makeMemoryStore = ({ copyTo, keyspaces, medium, path }: MemoryStore
       medium.sync(path)
     },
     get: (keyspace, key) => copy(SortedTree.get(contents().get(keyspaces[keyspace]!), key)),
+    floor: (keyspace, key) => copyRow(SortedTree.floor(contents().get(keyspaces[keyspace]!), key)),
     openReader: () => readerOf(contents()),
     copyTo,
     close: async () => {
@@ -93,3 +95,7 @@ export const makeMemoryStore = ({ copyTo, keyspaces, medium, path }: MemoryStore
 /** Not `slice`, which on a Buffer shares the bytes. */
 const copy = (bytes: Uint8Array | undefined): Uint8Array | undefined =>
   bytes === undefined ? undefined : new Uint8Array(bytes)
+
+const ownRow = ({ key, value }: Row): Row => ({ key: new Uint8Array(key), value: new Uint8Array(value) })
+
+const copyRow = (row: Row | undefined): Row | undefined => (row === undefined ? undefined : ownRow(row))

@@ -64,6 +64,7 @@ export type Table = string | undefined
 
 export interface TableReads {
   readonly get: (keyspace: number, key: Uint8Array) => Uint8Array | undefined
+  readonly floor: (keyspace: number, key: Uint8Array) => Row | undefined
   readonly page: (keyspace: number, bounds: PageBounds, reverse: boolean, limit: number) => Array<Row>
 }
 
@@ -74,6 +75,7 @@ export const tableReads = (
   tables: ReadonlyArray<Table>
 ): TableReads => {
   const gets: Array<SqliteStatement | undefined> = []
+  const floors: Array<SqliteStatement | undefined> = []
   const pages = new Map<string, SqliteStatement>()
 
   return {
@@ -90,6 +92,21 @@ export const tableReads = (
       const value = row.v as Uint8Array
       if (rowChecksum(key, value) !== row.c) throw damaged(keyspaces[keyspace]!, key)
       return value
+    },
+    floor: (keyspace, key) => {
+      const table = tables[keyspace]
+      if (table === undefined) return undefined
+      let statement = floors[keyspace]
+      if (statement === undefined) {
+        statement = connection.prepare(`SELECT k, v, c FROM ${table} WHERE k <= ?1 ORDER BY k DESC LIMIT 1`)
+        floors[keyspace] = statement
+      }
+      const row = statement.get(key)
+      if (row === undefined || row === null) return undefined
+      const found = row.k as Uint8Array
+      const value = row.v as Uint8Array
+      if (rowChecksum(found, value) !== row.c) throw damaged(keyspaces[keyspace]!, found)
+      return { key: found, value }
     },
     page: (keyspace, bounds, reverse, limit) => {
       const rows: Array<Row> = []

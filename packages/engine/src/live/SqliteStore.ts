@@ -155,6 +155,17 @@ const makeStore = (
     }
   }
 
+  /** The shared connection, at the newest commit. */
+  const newest = (): Reading => {
+    shared ??= openReadingConnection()
+    // A read-only database may have a writer in another process, whose commits are to be seen.
+    if (!sharedActive && !readOnly) {
+      shared.begin.run()
+      sharedActive = true
+    }
+    return shared
+  }
+
   const endShared = () => {
     if (!sharedActive) return
     sharedActive = false
@@ -221,15 +232,8 @@ const makeStore = (
       }
       unsynced = false
     },
-    get: (keyspace, key) => {
-      shared ??= openReadingConnection()
-      // A read-only database may have a writer in another process, whose commits are to be seen.
-      if (!sharedActive && !readOnly) {
-        shared.begin.run()
-        sharedActive = true
-      }
-      return shared.get(keyspace, key)
-    },
+    get: (keyspace, key) => newest().get(keyspace, key),
+    floor: (keyspace, key) => newest().floor(keyspace, key),
     openReader: (): StoreReader => {
       const reading = idle.pop() ?? openReadingConnection()
       try {
@@ -243,6 +247,7 @@ const makeStore = (
       busy.add(reading)
       return {
         get: reading.get,
+        floor: reading.floor,
         page: reading.page,
         release: () => {
           if (!busy.delete(reading) || !ended(reading)) return
