@@ -23,6 +23,7 @@
  * then 67; its entry by principal ("user", "u") with tag 130 ends in 75 73 65 72 00 75 00 67.
  */
 import { Ksuid, Tuple } from "@icecore/codec"
+import { maxKeySizeBytes } from "../Engine.ts"
 import type * as RecordType from "../RecordType.ts"
 import type { SyncId } from "../SyncRun.ts"
 
@@ -175,7 +176,7 @@ export const appendParts = (
     const value = valueAt(record, part.path)
     if (value === undefined) return -1
     if (index > 0) {
-      if (end >= target.length) throw new Tuple.TupleOverflow({ capacity: target.length })
+      if (end >= target.length) throw new Tuple.TupleOverflow({ sizeBytes: target.length })
       target[end++] = separator
     }
     end = appendPart(target, end, part.kind, value)
@@ -193,3 +194,16 @@ export const primaryKeyStart = (key: Uint8Array, indexPartCount: number): number
   }
   return at
 }
+
+/**
+ * The bytes by which records of a type are listed: the tuple of the primary key. Also from an object with those fields only.
+ * Throws `TupleOverflow` when it is longer than any key, and `TupleValueInvalid` for a value that is none.
+ */
+export const primaryKeyOf = (type: RecordType.Any, record: unknown): Uint8Array => {
+  const end = appendParts(keyScratch, 0, type.keyParts, record)
+  if (end < 0) throw new Tuple.TupleValueInvalid({ expected: type.primaryKey.join(", "), actual: "absent" })
+  return keyScratch.slice(0, end)
+}
+
+/** As large as the longest tuple. */
+const keyScratch = new Uint8Array(maxKeySizeBytes - headerSizeBytes)
