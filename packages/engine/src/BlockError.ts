@@ -1,0 +1,16 @@
+/** What is wrong with the blocks that hold the rows of a record store. */
+import { Data } from "effect"
+import { Hex } from "effect/encoding"
+
+/** A block does not parse, or its rows are out of order or of another prefix. `key` is the block's: that of its first row. */
+export class BlockCorrupt extends Data.Error<{
+  readonly keyspace: string
+  readonly key: Uint8Array
+  readonly detail: string
+}> {
+  readonly _tag = "BlockCorrupt"
+  override readonly name = "BlockCorrupt"
+  override get message(): string {
+    return `Cannot read block 0x${Hex.encode(this.key)} of ${this.keyspace}: ${this.detail}`
+  }
+}
