@@ -6,8 +6,8 @@
  * when it is named.
  */
 import { Data, type Effect, type Option, type Scope, type Stream } from "effect"
+import type { BlockCorrupt } from "./BlockError.ts"
 import type { EngineReadError, EngineWriteError, Reader } from "./Engine.ts"
-import type { BlockCorrupt } from "./internal/records/BlockReads.ts"
 import type { CheckOptions, CheckReport } from "./RecordCheck.ts"
 import type {
   NoFinishedSync,
@@ -141,5 +141,5 @@ export interface MakeOptions {
   /** Default: all types that the store describes; their records are plain objects. */
   readonly types?: ReadonlyArray<RecordType.Any>
   /** Runs before each read: of the named sync, or of whichever is asked for (undefined). */
-  readonly beforeRead?: (sync: SyncId | undefined) => Effect.Effect<void, EngineWriteError>
+  readonly beforeRead?: (sync: SyncId | undefined) => Effect.Effect<void, RecordReadError>
 }
