@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import * as MemoryEngine from "../src/live/MemoryEngine.ts"
 import { type EngineModelReport, engineModel } from "../src/testing/index.ts"
 
-const kindsWithoutCrash = 12
+const kindsWithoutCrash = 13
 
 for (const seed of [1, 2, 3]) {
   it.effect(`engineModel agrees with MemoryEngine over 10,000 operations of seed ${seed}`, () =>

@@ -11,6 +11,7 @@ import {
   type EngineError,
   type EngineReadError,
   type Reader,
+  type Row,
   type ScanOptions
 } from "../Engine.ts"
 import {
@@ -18,6 +19,7 @@ import {
   bytesOf,
   describeModel,
   emptyModel,
+  floorModel,
   isInside,
   type Model,
   type ModelRow,
@@ -185,6 +187,18 @@ const makeRun = (engine: Engine, { crash, operations, path, seed }: EngineModelO
     )
   })
 
+  const floorMany = Effect.suspend(() => {
+    const { model, reader } = reading()
+    const keyspace = random.pick(keyspaces)
+    const keys = Array.from({ length: random.nextInt(10) }, random.key)
+    const expected = keys.map((key) => floorModel(model, keyspace, key) ?? null)
+    return Effect.gen(function* () {
+      const rows = yield* reader.floorMany(keyspace, keys.map(bytesOf))
+      const one = yield* Effect.forEach(keys.slice(0, 1), (key) => reader.floor(keyspace, bytesOf(key)))
+      yield* agree([...rows, ...one].map(Option.getOrNull).map(modelRowOf), [...expected, ...expected.slice(0, 1)])
+    })
+  })
+
   const scan = Effect.suspend(() => {
     const { model, reader } = reading()
     const [keyspace, range] = [random.pick(keyspaces), random.range()]
@@ -287,6 +301,7 @@ const makeRun = (engine: Engine, { crash, operations, path, seed }: EngineModelO
     ["refused write", 10, refusedWrite],
     ["get", 200, get],
     ["getMany", 100, getMany],
+    ["floorMany", 100, floorMany],
     ["scan", 250, scan],
     ["snapshot", 60, snapshot],
     ["flush", 20, flush],
@@ -313,6 +328,8 @@ const makeRun = (engine: Engine, { crash, operations, path, seed }: EngineModelO
 
   return { all, close, report: (): EngineModelReport => ({ ...counts }) }
 }
+
+const modelRowOf = (row: Row | null): ModelRow | null => (row === null ? null : [textOf(row.key), textOf(row.value)])
 
 const excerpt = (text: string): string =>
   text.length <= 500 ? text : `${text.slice(0, 500)}… (${text.length} characters)`

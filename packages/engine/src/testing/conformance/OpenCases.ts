@@ -1,6 +1,6 @@
 /** Opening, locking, closing, destroying. */
 import * as assert from "node:assert/strict"
-import { Effect, Exit, Scope, Stream } from "effect"
+import { Effect, Exit, Option, Scope, Stream } from "effect"
 import { bytes, type CaseDefinition, define, failure, getText, putAll, rowsOf, scanTexts, session } from "./Subject.ts"
 
 export const openCases: ReadonlyArray<CaseDefinition> = [
@@ -103,6 +103,8 @@ export const openCases: ReadonlyArray<CaseDefinition> = [
         assert.equal(yield* getText(reader, "a", "k"), "v")
         assert.deepEqual(yield* scanTexts(reader, "a"), ["k=v"])
         assert.deepEqual(yield* scanTexts(reader, "missing"), [])
+        assert.deepEqual(yield* reader.floor("missing", bytes("k")), Option.none())
+        assert.deepEqual(yield* reader.floorMany("missing", [bytes("k")]), [Option.none()])
         assert.equal(yield* getText(reader, "missing", "k"), undefined)
         yield* failure(putAll(reader, "a", "l=w"), "EngineMisuse")
         yield* failure(reader.replace([{ keyspace: "a", range: {}, rows: rowsOf("l=w") }]), "EngineMisuse")
@@ -140,6 +142,8 @@ export const openCases: ReadonlyArray<CaseDefinition> = [
       yield* Scope.close(scope, Exit.void)
       yield* failure(database.get("a", bytes("k")), "EngineMisuse")
       yield* failure(database.getMany("a", [bytes("k")]), "EngineMisuse")
+      yield* failure(database.floor("a", bytes("k")), "EngineMisuse")
+      yield* failure(database.floorMany("a", [bytes("k")]), "EngineMisuse")
       yield* failure(Stream.runCollect(database.scan("a")), "EngineMisuse")
       yield* failure(putAll(database, "a", "l=w"), "EngineMisuse")
       yield* failure(database.flush, "EngineMisuse")

@@ -1,7 +1,7 @@
 /** Point reads, scans and counts. */
 import * as assert from "node:assert/strict"
 import { Effect, Option, Stream } from "effect"
-import type { Range } from "../../Engine.ts"
+import { maxKeySizeBytes, type Range } from "../../Engine.ts"
 import {
   bytes,
   type CaseDefinition,
@@ -85,6 +85,106 @@ export const readCases: ReadonlyArray<CaseDefinition> = [
       })
     )
   ),
+  define("floor and floorMany answer with the row at a key or the one before it, of the same keyspace", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        const long = `m${"x".repeat(maxKeySizeBytes - 1)}`
+        yield* putAll(database, "a", "b=1", "d=2", `${long}=3`, "z=")
+        yield* putAll(database, "b", "c=other")
+        const expected: ReadonlyArray<readonly [key: string, row: string | undefined]> = [
+          ["a", undefined],
+          ["b", "b=1"],
+          ["b\0", "b=1"],
+          ["c", "b=1"],
+          ["cz", "b=1"],
+          ["d", "d=2"],
+          ["m", "d=2"],
+          [long, `${long}=3`],
+          ["n", `${long}=3`],
+          ["zz", "z="],
+          ["c", "b=1"]
+        ]
+        for (const reader of [database, yield* database.snapshot]) {
+          const many = yield* reader.floorMany(
+            "a",
+            expected.map(([key]) => bytes(key))
+          )
+          assert.deepEqual(
+            many.map((row) => Option.getOrUndefined(Option.map(row, (each) => rowTexts([each])[0]))),
+            expected.map(([, row]) => row)
+          )
+          for (const [key, row] of expected) {
+            const found = yield* reader.floor("a", bytes(key))
+            assert.deepEqual(rowTexts(Option.toArray(found)), row === undefined ? [] : [row])
+          }
+          assert.deepEqual(yield* reader.floorMany("a", []), [])
+          assert.deepEqual(yield* reader.floor("b", bytes("b")), Option.none())
+        }
+      })
+    )
+  ),
+  define("floor compares bytes unsigned and finds the least key there can be", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        const keys = ["00", "007f", "0080", "7f", "80", "ff", "ffff"]
+        const unhex = (key: string) => Uint8Array.from(key.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+        yield* database.write((batch) => {
+          for (const key of keys) batch.put("a", unhex(key), bytes(key))
+        })
+        const probes = [...keys, "0000", "7fff", "8000", "fe", "ff00", "ffffff"]
+        const found = yield* database.floorMany("a", probes.map(unhex))
+        assert.deepEqual(
+          found.map((row) => hex(Option.getOrThrow(row).key)),
+          [...keys, "00", "7f", "80", "80", "ff", "ffff"]
+        )
+      })
+    )
+  ),
+  define("floor hands out buffers that are the reader's own", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        yield* putAll(database, "a", "k=v", "l=w")
+        for (const reader of [database, yield* database.snapshot]) {
+          const row = Option.getOrThrow(yield* reader.floor("a", bytes("kk")))
+          yield* reader.floor("a", bytes("l"))
+          assert.deepEqual(rowTexts([row]), ["k=v"])
+          row.key.fill(0)
+          row.value.fill(0)
+          assert.deepEqual(yield* scanTexts(database, "a"), ["k=v", "l=w"])
+        }
+      })
+    )
+  ),
+  define("floorMany answers from a single moment while writes go on", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        const keys = Array.from({ length: 50 }, (_, index) => bytes(`key${index}`))
+        const writeAll = (value: string) =>
+          database.write(
+            (batch) => {
+              for (const key of keys) batch.put("a", key, bytes(value))
+            },
+            { durability: "buffered" }
+          )
+        yield* writeAll("0")
+        yield* Effect.all(
+          [
+            Effect.forEach(Array.from({ length: 50 }), (_, index) =>
+              Effect.andThen(writeAll(`${index}`), Effect.yieldNow)
+            ),
+            Effect.forEach(Array.from({ length: 50 }), () =>
+              Effect.gen(function* () {
+                const rows = yield* database.floorMany("a", keys)
+                assert.equal(new Set(rows.map((row) => text(Option.getOrThrow(row).value))).size, 1)
+                yield* Effect.yieldNow
+              })
+            )
+          ],
+          { concurrency: "unbounded" }
+        )
+      })
+    )
+  ),
   define("Reader fails with EngineMisuse for a keyspace that was not opened", (subject) =>
     session(subject, (database) =>
       Effect.gen(function* () {
@@ -92,6 +192,8 @@ export const readCases: ReadonlyArray<CaseDefinition> = [
           const error = yield* failure(reader.get("nope", bytes("k")), "EngineMisuse")
           assert.ok(error.message.includes("nope"))
           yield* failure(reader.getMany("nope", [bytes("k")]), "EngineMisuse")
+          yield* failure(reader.floor("nope", bytes("k")), "EngineMisuse")
+          yield* failure(reader.floorMany("nope", [bytes("k")]), "EngineMisuse")
           yield* failure(Stream.runCollect(reader.scan("nope")), "EngineMisuse")
           yield* failure(Stream.runCollect(reader.scan("nope", { prefix: bytes("x"), lt: bytes("a") })), "EngineMisuse")
         }

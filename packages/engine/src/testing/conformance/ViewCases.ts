@@ -65,6 +65,8 @@ export const viewCases: ReadonlyArray<CaseDefinition> = [
         yield* Scope.close(scope, Exit.void)
         yield* failure(snapshot.get("a", bytes("k")), "EngineMisuse")
         yield* failure(snapshot.getMany("a", [bytes("k")]), "EngineMisuse")
+        yield* failure(snapshot.floor("a", bytes("k")), "EngineMisuse")
+        yield* failure(snapshot.floorMany("a", [bytes("k")]), "EngineMisuse")
         yield* failure(Stream.runCollect(snapshot.scan("a")), "EngineMisuse")
         yield* putAll(database, "a", "l=w")
         assert.deepEqual(yield* scanTexts(database, "a"), ["k=v", "l=w"])

@@ -97,6 +97,8 @@ export const writeCases: ReadonlyArray<CaseDefinition> = [
           }
           yield* failure(database.get("a", key(length)), "EngineKeySize")
           yield* failure(database.getMany("a", [key(1), key(length)]), "EngineKeySize")
+          yield* failure(database.floor("a", key(length)), "EngineKeySize")
+          yield* failure(database.floorMany("a", [key(1), key(length)]), "EngineKeySize")
         }
         assert.deepEqual(yield* scanTexts(database, "b"), [])
         // A refusal is the caller's, the database goes on.

@@ -43,6 +43,10 @@ export const scanModel = (
   return (reverse ? rows.reverse() : rows).slice(0, limit)
 }
 
+/** The row with the greatest key up to the given one. */
+export const floorModel = (model: Model, keyspace: string, key: string): ModelRow | undefined =>
+  scanModel(model, keyspace, { lte: key }, { limit: 1, reverse: true })[0]
+
 /** All rows of all keyspaces as text, to compare. */
 export const describeModel = (model: Model): string =>
   JSON.stringify([...model.keys()].map((keyspace) => [keyspace, scanModel(model, keyspace, {}, {})]))
