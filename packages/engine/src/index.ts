@@ -1,6 +1,2 @@
 export * from "./Engine.ts"
-export * as RecordComparison from "./RecordComparison.ts"
-export * as RecordExport from "./RecordExport.ts"
-export * as RecordImport from "./RecordImport.ts"
-export * as RecordNdjson from "./RecordNdjson.ts"
 export * as EngineDetection from "./EngineDetection.ts"
