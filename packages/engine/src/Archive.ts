@@ -12,6 +12,7 @@ import type { Zstd, ZstdStream } from "@icecore/codec"
 import type { Disk, DiskError, PackWriteError } from "@icecore/packfile"
 import { Effect, type Scope } from "effect"
 import type { ArchiveError, ArchiveExists, ArchiveRefused } from "./ArchiveError.ts"
+import type { C1zError } from "./c1z/C1zError.ts"
 import type { Engine, EngineError, EngineOpenError, EngineReadError, EngineWriteError, Reader } from "./Engine.ts"
 import type { ArchiveEncoding, Manifest } from "./format/ArchiveFormat.ts"
 import type { CheckOptions, CheckReport } from "./RecordCheck.ts"
@@ -123,7 +124,7 @@ export interface Verification {
 }
 
 /** What opening can fail with. */
-export type OpenError = ArchiveError | DiskError | EngineError | RecordReadError
+export type OpenError = ArchiveError | C1zError | DiskError | EngineError | RecordReadError
 
 /** What saving can fail with. */
 export type SaveError = ArchiveExists | ArchiveRefused | DiskError | PackWriteError | EngineError | RecordReadError
