@@ -29,6 +29,8 @@ export interface SqliteConnection {
 export interface SqliteDriver {
   /** `create`: the file must not exist. Otherwise it must. */
   readonly open: (path: string, create: boolean) => SqliteConnection
+  /** Read-only, as a file that nobody changes: no lock is taken, no log is read, and no file is made beside it. */
+  readonly openReading: (path: string) => SqliteConnection
 }
 
 /** The result code of a thrown error, extended where the runtime tells it; undefined when the error is not SQLite's. */
@@ -56,17 +58,26 @@ const codeByText: ReadonlyArray<readonly [string, number]> = [
   ["unable to open database file", 14]
 ]
 
-const openUri = (path: string, create: boolean) => {
+const openUri = (path: string, search: string): URL => {
   const url = pathToFileURL(path)
-  url.search = create ? "?mode=rwc" : "?mode=rw"
+  url.search = search
   return url
 }
+
+const readingSearch = "?mode=ro&immutable=1"
 
 const loadNode = async (): Promise<SqliteDriver> => {
   const { DatabaseSync } = await import("node:sqlite")
   return {
     open: (path, create) =>
-      new DatabaseSync(openUri(path, create), { enableForeignKeyConstraints: false }) as unknown as SqliteConnection
+      new DatabaseSync(openUri(path, create ? "?mode=rwc" : "?mode=rw"), {
+        enableForeignKeyConstraints: false
+      }) as unknown as SqliteConnection,
+    openReading: (path) =>
+      new DatabaseSync(openUri(path, readingSearch), {
+        readOnly: true,
+        enableForeignKeyConstraints: false
+      }) as unknown as SqliteConnection
   }
 }
 
@@ -75,28 +86,36 @@ interface BunDatabase extends SqliteConnection {
 }
 
 interface BunSqlite {
-  readonly Database: new (path: string, options: { readonly readwrite: true; readonly create: boolean }) => BunDatabase
+  readonly Database: new (
+    path: string,
+    options: { readonly readwrite: true; readonly create: boolean } | number
+  ) => BunDatabase
 }
+
+/** `SQLITE_OPEN_READONLY | SQLITE_OPEN_URI`: its own read-only option takes no URI, and would make files beside a log's database. */
+const bunReadingFlags = 0x41
 
 const loadBun = async (): Promise<SqliteDriver> => {
   const { Database } = await (import("bun:sqlite") as Promise<unknown> as Promise<BunSqlite>)
   return {
-    open: (path, create) => {
-      const database = new Database(path, { readwrite: true, create })
-      const statements: Array<{ readonly finalize: () => void }> = []
-      return {
-        exec: (sql) => database.exec(sql),
-        prepare: (sql) => {
-          const statement = database.prepare(sql)
-          statements.push(statement)
-          return statement
-        },
-        // A connection with live statements only pretends to close: its descriptors and locks would stay.
-        close: () => {
-          for (const statement of statements) statement.finalize()
-          database.close()
-        }
-      }
+    open: (path, create) => bunConnection(new Database(path, { readwrite: true, create })),
+    openReading: (path) => bunConnection(new Database(openUri(path, readingSearch).href, bunReadingFlags))
+  }
+}
+
+const bunConnection = (database: BunDatabase): SqliteConnection => {
+  const statements: Array<{ readonly finalize: () => void }> = []
+  return {
+    exec: (sql) => database.exec(sql),
+    prepare: (sql) => {
+      const statement = database.prepare(sql)
+      statements.push(statement)
+      return statement
+    },
+    // A connection with live statements only pretends to close: its descriptors and locks would stay.
+    close: () => {
+      for (const statement of statements) statement.finalize()
+      database.close()
     }
   }
 }
