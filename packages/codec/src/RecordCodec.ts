@@ -4,36 +4,24 @@
  * `format/RecordFormat.ts` draws the bytes. There are two implementations which give the same bytes and the same errors:
  * {@link compiled} is made for the shape by `new Function`; {@link interpreted} walks the shape and packs with msgpackr.
  */
-import { Data, Result, type Schema } from "effect"
-import type { RecordInvalid, RecordShapeUnsupported, Struct } from "./RecordShape.ts"
+import { Result, type Schema } from "effect"
+import * as Format from "./format/RecordFormat.ts"
+import { RecordBytesInvalid } from "./internal/RecordBytesInvalid.ts"
+import * as RecordCompiler from "./internal/RecordCompiler.ts"
+import * as RecordInterpreter from "./internal/RecordInterpreter.ts"
+import { Malformed, MessagePackReader } from "./kernel/MessagePackReader.ts"
+import { MessagePackWriter, noRoom, refused } from "./kernel/MessagePackWriter.ts"
 import * as RecordShape from "./RecordShape.ts"
+import { RecordInvalid, type RecordShapeUnsupported, type Struct } from "./RecordShape.ts"
+
+export { RecordBytesInvalid } from "./internal/RecordBytesInvalid.ts"
+export { type UnknownTail, unknownTail } from "./internal/UnknownFields.ts"
 
 /** Schema version of a codec that names none. */
 export const defaultVersion = 1
 
 /** Largest schema version, inclusive. */
-export const maxVersion = 0x7fff_ffff
-
-/** Where a decoded object keeps the fields that its decoder does not know; they are written back when it is encoded. */
-export const unknownTail: unique symbol = Symbol.for("@icecore/codec/unknownTail")
-
-/** Fields of a newer version, behind the known ones of the object that holds it under {@link unknownTail}. */
-export interface UnknownTail {
-  /** Schema version of the bytes they were read from; 0 in a nested struct, where none is stored. */
-  readonly version: number
-  readonly count: number
-  /** The MessagePack of the fields, one after the other. */
-  readonly bytes: Uint8Array
-}
-
-/** Bytes are not a record of the codec's shape. `path` as in {@link RecordShape.RecordInvalid}. */
-export class RecordBytesInvalid extends Data.Error<{ readonly path: string; readonly detail: string }> {
-  readonly _tag = "RecordBytesInvalid"
-  override readonly name = "RecordBytesInvalid"
-  override get message(): string {
-    return `Cannot decode record: ${this.path === "" ? "" : `${this.path}: `}${this.detail}`
-  }
-}
+export const maxVersion: number = Format.maxVersion
 
 /** Which code does the work. */
 export type Implementation = "compiled" | "interpreted"
@@ -72,20 +60,114 @@ export const fromSchema = <S extends Schema.Top>(
 ): Result.Result<RecordCodec<S["Type"]>, RecordShapeUnsupported> =>
   Result.map(RecordShape.fromSchema(schema), (shape) => make<S["Type"]>(shape, options))
 
-/** Undefined where the runtime refuses code from text. */
+/** Undefined where the runtime refuses code from text. A bad shape is a defect. */
 export const compiled = <A = Record<string, unknown>>(
-  _shape: Struct,
-  _options?: CodecOptions
-): RecordCodec<A> | undefined => undefined
+  shape: Struct,
+  options?: CodecOptions
+): RecordCodec<A> | undefined => {
+  const version = checked(shape, options)
+  const code = RecordCompiler.compile(shape, version)
+  if (code === undefined) return undefined
+  const shared = new MessagePackWriter()
+  const reader = new MessagePackReader()
+  let isWriting = false
 
-/** Walks the shape for each record: several times slower. */
-export const interpreted = <A = Record<string, unknown>>(shape: Struct, options?: CodecOptions): RecordCodec<A> => ({
-  shape,
-  version: options?.version ?? defaultVersion,
-  implementation: "interpreted",
-  encodeUnsafe: () => new Uint8Array(),
-  encodeIntoUnsafe: (_record, _target, at) => at,
-  decodeUnsafe: () => ({}) as A,
-  encode: () => Result.succeed(new Uint8Array()),
-  decode: () => Result.succeed({} as A)
+  /** A getter of a record may come here while another record is being written. */
+  const withWriter = <B>(body: (writer: MessagePackWriter) => B): B => {
+    if (isWriting) return body(new MessagePackWriter())
+    isWriting = true
+    try {
+      return body(shared)
+    } finally {
+      isWriting = false
+    }
+  }
+
+  const encodeUnsafe = (record: A): Uint8Array =>
+    withWriter((writer) => {
+      try {
+        writer.startOwn()
+        code.encode(record, writer)
+        return writer.target.slice(0, writer.at)
+      } catch (fault) {
+        if (fault !== refused) throw fault
+        return RecordInterpreter.encode(shape, version, record)
+      }
+    })
+
+  const encodeIntoUnsafe = (record: A, target: Uint8Array, at: number): number =>
+    withWriter((writer) => {
+      try {
+        writer.startLent(target, at)
+        code.encode(record, writer)
+        return writer.at
+      } catch (fault) {
+        if (fault === noRoom) return -1
+        if (fault !== refused) throw fault
+        return put(RecordInterpreter.encode(shape, version, record), target, at)
+      }
+    })
+
+  const decodeUnsafe = (bytes: Uint8Array, from = 0, to = bytes.length): A => {
+    try {
+      reader.open(bytes, from, to)
+      const record = code.decode(reader)
+      if (reader.at === to) return record as A
+    } catch (fault) {
+      if (fault !== refused && !(fault instanceof Malformed)) throw fault
+    } finally {
+      reader.close()
+    }
+    return RecordInterpreter.decode(shape, version, bytes, from, to) as A
+  }
+
+  return complete({ shape, version, implementation: "compiled", encodeUnsafe, encodeIntoUnsafe, decodeUnsafe })
+}
+
+/** Walks the shape for each record: several times slower. A bad shape is a defect. */
+export const interpreted = <A = Record<string, unknown>>(shape: Struct, options?: CodecOptions): RecordCodec<A> => {
+  const version = checked(shape, options)
+  return complete({
+    shape,
+    version,
+    implementation: "interpreted",
+    encodeUnsafe: (record) => RecordInterpreter.encode(shape, version, record),
+    encodeIntoUnsafe: (record, target, at) => put(RecordInterpreter.encode(shape, version, record), target, at),
+    decodeUnsafe: (bytes, from = 0, to = bytes.length) => RecordInterpreter.decode(shape, version, bytes, from, to) as A
+  })
+}
+
+const checked = (shape: Struct, options: CodecOptions | undefined): number => {
+  Result.getOrThrow(RecordShape.check(shape))
+  const version = options?.version ?? defaultVersion
+  if (!Number.isInteger(version) || version < Format.minVersion || version > Format.maxVersion) {
+    throw new RangeError(`Cannot make record codec: version is ${version}, expected 1 to ${Format.maxVersion}`)
+  }
+  return version
+}
+
+const put = (bytes: Uint8Array, target: Uint8Array, at: number): number => {
+  if (at + bytes.length > target.length) return -1
+  target.set(bytes, at)
+  return at + bytes.length
+}
+
+const complete = <A>(codec: Omit<RecordCodec<A>, "encode" | "decode">): RecordCodec<A> => ({
+  ...codec,
+  encode: (record) => {
+    try {
+      return Result.succeed(codec.encodeUnsafe(record))
+    } catch (fault) {
+      if (fault instanceof RecordInvalid) return Result.fail(fault)
+      throw fault
+    }
+  },
+  decode: (bytes) => {
+    try {
+      return Result.succeed(codec.decodeUnsafe(bytes))
+    } catch (fault) {
+      if (fault instanceof RecordBytesInvalid) return Result.fail(fault)
+      throw fault
+    }
+  }
 })

@@ -7,13 +7,14 @@
 import type { Result, Schema } from "effect"
 import * as RecordJson from "./internal/RecordJson.ts"
 import type { RecordInvalid, RecordShapeUnsupported, Struct } from "./internal/Shape.ts"
+import * as ShapeCheck from "./internal/ShapeCheck.ts"
 import * as ShapeFromSchema from "./internal/ShapeFromSchema.ts"
 import * as ShapeJsonSchema from "./internal/ShapeJsonSchema.ts"
 
 export * from "./internal/Shape.ts"
 
 /** The shape itself when it is one that records can have: depth, field names, literals. */
-export const check: (shape: Struct) => Result.Result<Struct, RecordShapeUnsupported> = ShapeFromSchema.check
+export const check: (shape: Struct) => Result.Result<Struct, RecordShapeUnsupported> = ShapeCheck.check
 
 /**
  * The shape of the decoded side (`Type`) of a struct: what programs hold, not what it encodes to. Brands and checks other

@@ -1,8 +1,7 @@
 /** What a shape is, and what is wrong with one or with a value of it. Exported by `RecordShape.ts`. */
 import { Data } from "effect"
 
-/** Deepest nesting of shapes, and of the arrays and objects of one JSON value. */
-export const maxDepth = 64
+export { maxDepth } from "../format/RecordFormat.ts"
 
 /** Most fields of one struct. */
 export const maxFieldCount = 1_000
@@ -79,3 +78,6 @@ export class RecordInvalid extends Data.Error<{
     return `Cannot use record: ${this.path || "the whole"} is ${this.actual}, expected ${this.expected}`
   }
 }
+
+/** Whether nil stands for a value of the shape: in an optional field, where nil is absence, it needs a wrapper. */
+export const isNilable = (shape: Shape): boolean => shape.kind === "nullable" || shape.kind === "json"
