@@ -10,7 +10,7 @@ import { type Row, RowSkipped } from "./Row.ts"
 
 export interface RunOptions {
   readonly rows: ReadonlyArray<Row>
-  /** Runs only rows whose name starts with this. Default: all. */
+  /** Runs only rows whose name starts with this. Default: all that are not on demand. */
   readonly filter?: string
   readonly rounds: number
   readonly isQuick: boolean
@@ -33,7 +33,9 @@ export class NoSuchRow extends Data.Error<{ readonly filter: string; readonly kn
 export const run: (options: RunOptions) => Effect.Effect<Report, NoSuchRow, FileSystem.FileSystem | ResidentMemory> =
   Effect.fn("Harness.run")(function* (options: RunOptions) {
     const { filter } = options
-    const selected = filter === undefined ? options.rows : options.rows.filter(({ name }) => name.startsWith(filter))
+    const selected = options.rows.filter(({ isOnDemand, name }) =>
+      isOnDemand === true ? name === filter : filter === undefined || name.startsWith(filter)
+    )
     if (filter !== undefined && selected.length === 0)
       return yield* new NoSuchRow({ filter, known: options.rows.map(({ name }) => name) })
     const startedAtMillis = yield* Clock.currentTimeMillis

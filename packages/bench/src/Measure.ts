@@ -7,7 +7,7 @@
  */
 import { Clock, Effect } from "effect"
 import { ResidentMemory } from "./ResidentMemory.ts"
-import type { Contender, Pair } from "./Row.ts"
+import type { Contender, Figures, Pair } from "./Row.ts"
 
 /** Rounds when none are asked for, and the fewest that count. */
 export const defaultRounds = 5
@@ -27,6 +27,9 @@ export interface Measurement {
   readonly peakBytes: number
   /** How much of that was not there when the round began. */
   readonly grownBytes: number
+  /** Of the last round of each side; empty where it has none. */
+  readonly figures: Figures
+  readonly referenceFigures: Figures
 }
 
 /** Runs `rounds` interleaved rounds (1 or more) after one to warm up, unless the pair is to run once. Fails with whatever a side fails with. */
@@ -78,9 +81,13 @@ export const measure: (
     timeRatioLow: reference === undefined ? null : Math.min(...ratios),
     timeRatioHigh: reference === undefined ? null : Math.max(...ratios),
     peakBytes,
-    grownBytes
+    grownBytes,
+    figures: yield* subject.figures ?? noFigures,
+    referenceFigures: yield* reference?.figures ?? noFigures
   }
 })
+
+const noFigures: Effect.Effect<Figures> = Effect.succeed({})
 
 /** The middle of the values, or the mean of the two in the middle. One value or more. */
 export const median = (values: ReadonlyArray<number>): number => {

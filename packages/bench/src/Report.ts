@@ -3,7 +3,7 @@
  */
 import { Schema } from "effect"
 import type { Measurement } from "./Measure.ts"
-import { meets, type Target } from "./Row.ts"
+import { type Figures, meets, type Target } from "./Row.ts"
 
 /** A row as it ran. `failed` and `skipped` carry the reason. */
 export interface RowResult {
@@ -68,7 +68,9 @@ export const Report: Schema.Codec<Report, string> = Schema.fromJsonString(
             timeRatioLow: Schema.NullOr(Schema.Finite),
             timeRatioHigh: Schema.NullOr(Schema.Finite),
             peakBytes: Schema.Finite,
-            grownBytes: Schema.Finite
+            grownBytes: Schema.Finite,
+            figures: Schema.Record(Schema.String, Schema.Finite),
+            referenceFigures: Schema.Record(Schema.String, Schema.Finite)
           }),
           Schema.Struct({ status: Schema.Literals(["failed", "skipped"]), reason: Schema.String })
         ])
@@ -108,8 +110,10 @@ export const table = (report: Report): string => {
     const own = checked.filter((verdict) => verdict.row === row.name)
     const goal = row.targets.map((target) => describeTarget(target, row.unit)).join(", ")
     const mark = own.length === 0 ? "" : own.every(({ isMet }) => isMet) ? "ok" : "short"
-    if (row.outcome.status !== "measured") return [row.name, row.outcome.status, "", "", "", "", row.outcome.reason, ""]
+    if (row.outcome.status !== "measured")
+      return [row.name, row.outcome.status, "", "", "", "", row.outcome.reason, "", ""]
     const { subjectSeconds, unitsPerRound, timeRatio, timeRatioLow, timeRatioHigh, peakBytes } = row.outcome
+    const { figures, referenceFigures } = row.outcome
     return [
       row.name,
       timeRatio === null ? "" : `${timeRatio.toFixed(2)}x`,
@@ -118,10 +122,11 @@ export const table = (report: Report): string => {
       formatBytes(peakBytes),
       goal,
       row.reference,
-      mark
+      mark,
+      formatFigures(figures, referenceFigures)
     ]
   })
-  const head = ["row", "time", "range", "rate", "peak", "target", "reference", ""]
+  const head = ["row", "time", "range", "rate", "peak", "target", "reference", "", ""]
   const all = [head, ...lines]
   const widths = head.map((_, column) => Math.max(...all.map((cells) => cells[column]!.length)))
   return all
@@ -154,6 +159,15 @@ const formatFigure = (target: Target, figure: number, unit: string): string =>
     : target.kind === "rate"
       ? formatRate(figure, unit)
       : `${figure.toFixed(3)}x`
+
+/** `bytes a grant 31.2 (58.7)`, in brackets what the reference has. */
+const formatFigures = (figures: Figures, reference: Figures): string =>
+  Object.entries(figures)
+    .map(
+      ([name, figure]) =>
+        `${name} ${+figure.toPrecision(4)}${name in reference ? ` (${+reference[name]!.toPrecision(4)})` : ""}`
+    )
+    .join(", ")
 
 const formatRate = (perSecond: number, unit: string): string =>
   unit === "bytes"

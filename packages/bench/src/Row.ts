@@ -17,6 +17,9 @@ export type Target =
   | { readonly kind: "rate"; readonly atLeast: number }
   | { readonly kind: "memory"; readonly atMostBytes: number }
 
+/** Numbers by name. */
+export type Figures = Readonly<Record<string, number>>
+
 /** One side of a pair. */
 export interface Contender {
   /** Runs before every round, outside of the measured time: a fresh file, an empty table. */
@@ -25,6 +28,8 @@ export interface Contender {
   readonly run: Effect.Effect<unknown, unknown>
   /** What counts of the last run, in seconds, where that is not how long it took: a {@link quantile} of the times of what it did. */
   readonly seconds?: Effect.Effect<number>
+  /** What else is to be known of the last run, by name: bytes a grant, reads of the disk. Shown beside the time; no target is about them. */
+  readonly figures?: Effect.Effect<Figures>
   /** Peak of the last run in bytes, when the work has a process of its own. Default: that of this process. */
   readonly peakBytes?: Effect.Effect<number>
 }
@@ -58,6 +63,8 @@ export interface Row {
   /** Plural noun of what is counted: `puts`, `bytes`. */
   readonly unit: string
   readonly targets: ReadonlyArray<Target>
+  /** Takes so long that it runs only when `--row` is its whole name. Default false. */
+  readonly isOnDemand?: boolean
   /** Makes the input once; its scope closes after the last round. */
   readonly setup: (options: SetupOptions) => Effect.Effect<Pair, unknown, Scope.Scope>
 }

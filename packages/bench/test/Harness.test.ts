@@ -74,6 +74,26 @@ describe("Harness", () => {
     }).pipe(Effect.provide(services))
   )
 
+  it.effect("run takes a row that is on demand only by its whole name", () =>
+    Effect.gen(function* () {
+      const all = [
+        rowOf("engine/put", () => Effect.succeed(pair)),
+        { ...rowOf("engine/put/many", () => Effect.succeed(pair)), isOnDemand: true }
+      ]
+      for (const [filter, expected] of [
+        [undefined, ["engine/put"]],
+        ["engine/", ["engine/put"]],
+        ["engine/put/many", ["engine/put/many"]]
+      ] as const) {
+        const report = yield* run({ ...options, rows: all, ...(filter === undefined ? {} : { filter }) })
+        assert.deepStrictEqual(
+          report.rows.map(({ name }) => name),
+          [...expected]
+        )
+      }
+    }).pipe(Effect.provide(services))
+  )
+
   it.effect("LiveResidentMemory sees memory that was held and given back before the end", () =>
     Effect.gen(function* () {
       const memory = yield* ResidentMemory
@@ -103,7 +123,9 @@ describe("Report", () => {
     timeRatioLow: 1,
     timeRatioHigh: 1.5,
     peakBytes: 100 * 1024 * 1024,
-    grownBytes: 0
+    grownBytes: 0,
+    figures: {},
+    referenceFigures: {}
   } as const
   const reportOf = (targets: ReadonlyArray<Target>, outcome: Report["rows"][number]["outcome"] = measured): Report => ({
     version: 1,
@@ -138,6 +160,9 @@ describe("Report", () => {
     const [, line] = table(reportOf([{ kind: "time", atMost: 1.3 }])).split("\n")
     assert.match(line!, /^engine\/put +1\.25x +1\.00-1\.50 +500 puts\/s +100\.0 MiB +time <= 1\.3x +bare +ok$/)
     assert.match(table(reportOf([{ kind: "time", atMost: 1.2 }])), / short$/)
+    const figures = { "bytes a put": 31.25, reads: 4 }
+    const shown = table(reportOf([], { ...measured, figures, referenceFigures: { "bytes a put": 58.7 } }))
+    assert.match(shown, / bytes a put 31\.25 \(58\.7\), reads 4$/)
   })
 
   it.effect("Report encodes to JSON and back", () =>
