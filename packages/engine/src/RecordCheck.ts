@@ -48,8 +48,6 @@ export interface Finding {
 export interface CheckOptions {
   /** Findings kept in the report, from 0; the rest is only counted. Default 1,000. */
   readonly findingLimit?: number
-  /** Index entries compared at once, from 1,000 to 10,000,000: 8 bytes of memory each. Default 1,000,000. */
-  readonly entriesPerRound?: number
 }
 
 /** What was walked and what was found. */

@@ -8,11 +8,14 @@
 import { Data, type Effect, type Option, type Scope, type Stream } from "effect"
 import type { BlockCorrupt } from "./BlockError.ts"
 import type { EngineReadError, EngineWriteError, Reader } from "./Engine.ts"
+import { makeReader } from "./internal/records/MakeReader.ts"
 import type { CheckOptions, CheckReport } from "./RecordCheck.ts"
 import type {
   NoFinishedSync,
+  NotRecordStore,
   RecordCorrupt,
   RecordMisuse,
+  RecordTypeChanged,
   RecordTypeUnknown,
   StoreCorrupt,
   SyncNotFound,
@@ -36,7 +39,10 @@ export class InvalidPageToken extends Data.Error<{ readonly path: string; readon
   }
 }
 
-/** What reading can fail with. The errors of writing come from stores that write out what was put before they read it. */
+/**
+ * What reading can fail with. The errors of writing come from stores that write out what was put before they
+ * read it; the types of a store can change while another program has it open.
+ */
 export type RecordReadError =
   | EngineWriteError
   | BlockCorrupt
@@ -45,6 +51,8 @@ export type RecordReadError =
   | SyncNotFound
   | NoFinishedSync
   | RecordTypeUnknown
+  | RecordTypeChanged
+  | NotRecordStore
 
 /** What listing can fail with besides. */
 export type RecordListError = RecordReadError | RecordMisuse | InvalidPageToken
@@ -135,11 +143,20 @@ export interface RecordReader {
 }
 
 export interface MakeOptions {
-  /** A view of one moment for the scope: `database.snapshot`, or `Effect.succeed` of a reader that does not change. */
+  /** A view of one moment, held for the scope: `database.snapshot`, or `Effect.succeed` of a reader that does not change. */
   readonly reader: Effect.Effect<Reader, EngineReadError, Scope.Scope>
   readonly path: string
   /** Default: all types that the store describes; their records are plain objects. */
   readonly types?: ReadonlyArray<RecordType.Any>
-  /** Runs before each read: of the named sync, or of whichever is asked for (undefined). */
+  /**
+   * Runs before each read, with the sync that is named, if one is. With it the types are taken to stay as they are: only the
+   * owner of the store, who has this to do, can change them.
+   */
   readonly beforeRead?: (sync: SyncId | undefined) => Effect.Effect<void, RecordReadError>
 }
+
+/**
+ * Reads the store's types, and gives its reader. Fails with `NotRecordStore` where there is none, and with `RecordTypeChanged`
+ * when a given type is not the one that is stored under its name. A given type that the store does not have has no records.
+ */
+export const make: (options: MakeOptions) => Effect.Effect<RecordReader, RecordReadError> = makeReader

@@ -29,11 +29,11 @@ export const readRuns = (reader: Reader, path: string): Effect.Effect<Array<Sync
     }
   )
 
-export const readRun = Effect.fnUntraced(function* (
+export const readRun: (
   reader: Reader,
   path: string,
   sync: SyncId
-): Effect.fn.Return<Option.Option<SyncRun>, RunReadError> {
+) => Effect.Effect<Option.Option<SyncRun>, RunReadError> = Effect.fnUntraced(function* (reader, path, sync) {
   const key = syncRunKey(syncBytes(sync))
   const value = yield* reader.get(syncsKeyspace, key)
   if (Option.isNone(value)) return Option.none()
