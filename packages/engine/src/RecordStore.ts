@@ -12,9 +12,9 @@
  * every index entry is there.
  */
 import { Context, type Effect, Layer, type Option, type Scope } from "effect"
+import type { CleanupPlan, CleanupPolicy } from "./CleanupPolicy.ts"
 import type { Database, Engine, EngineOpenError, OpenMode } from "./Engine.ts"
 import { open as openStore } from "./internal/records/OpenStore.ts"
-import type { CleanupPlan, CleanupPolicy } from "./CleanupPolicy.ts"
 import type {
   NoCurrentSync,
   NotRecordStore,
@@ -26,16 +26,17 @@ import type {
   SyncEnded,
   SyncExists
 } from "./RecordError.ts"
-import type { RecordReader, RecordReadError } from "./RecordReader.ts"
+import type { RecordReadError, RecordReader } from "./RecordReader.ts"
 import type * as RecordType from "./RecordType.ts"
 import type { SyncId, SyncRun } from "./SyncRun.ts"
 
-/** Bytes of rows that a fresh sync collects before it writes them: the default, and the least. */
-export const defaultArenaBytes: number = 32 * 1024 * 1024
-export const minArenaBytes: number = 1024 * 1024
-
-/** Records of one call in a resumed sync at most, where a call is one atomic batch. */
-export const maxAtomicRecordCount = 100_000
+export {
+  defaultArenaBytes,
+  maxArenaBytes,
+  maxAtomicBytes,
+  maxAtomicRecordCount,
+  minArenaBytes
+} from "./internal/records/StoreLimits.ts"
 
 /** What opening can fail with. */
 export type RecordOpenError = EngineOpenError | RecordReadError | NotRecordStore | RecordTypeChanged | RecordMisuse
@@ -53,7 +54,7 @@ export interface RecordStoreOptions {
   readonly types: ReadonlyArray<RecordType.Any>
   /** Default `create`. */
   readonly mode?: OpenMode
-  /** Memory for rows that are not yet written, in a fresh sync. Default 32 MiB, at least 1 MiB. */
+  /** Memory for rows that are not yet written, in a fresh sync. Default 32 MiB, 1 MiB to 512 MiB. */
   readonly arenaBytes?: number
 }
 
@@ -110,11 +111,20 @@ export interface RecordStore extends RecordReader {
     type: T,
     records: ReadonlyArray<RecordType.Record<T>>
   ) => Effect.Effect<number, RecordPutError>
-  /** Removes a record and its index entries; whether there was one. */
-  readonly delete: <T extends RecordType.Any>(
+  /**
+   * Stores what `resolve` makes of each record and the one of its key that is there, the call's own before it included, and says how
+   * many keys were stored. None leaves what is there. A result has the key of its record; a throw is a defect.
+   */
+  readonly putResolved: <T extends RecordType.Any>(
     type: T,
-    key: RecordType.Key<T>
-  ) => Effect.Effect<boolean, RecordPutError>
+    records: ReadonlyArray<RecordType.Record<T>>,
+    resolve: (
+      existing: Option.Option<RecordType.Record<T>>,
+      record: RecordType.Record<T>
+    ) => Option.Option<RecordType.Record<T>>
+  ) => Effect.Effect<number, RecordPutError>
+  /** Removes a record and its index entries; whether there was one. */
+  readonly delete: <T extends RecordType.Any>(type: T, key: RecordType.Key<T>) => Effect.Effect<boolean, RecordPutError>
   /** Removes records and their index entries; how many there were. */
   readonly deleteMany: <T extends RecordType.Any>(
     type: T,
@@ -129,13 +139,12 @@ export interface RecordStore extends RecordReader {
 export const RecordStore: Context.Service<RecordStore, RecordStore> = Context.Service("@icecore/engine/RecordStore")
 
 /**
- * Opens a record store for the scope. Adds new types and builds new indexes, which reads every record of the type, removes
+ * Opens a record store for the scope. Adds new types, builds new indexes, which reads every record of their type, removes
  * dropped ones, and fails with {@link RecordTypeChanged} where a declaration contradicts what is stored. What was put and not
  * yet written is written when the scope closes.
  */
-export const open: (
-  options: RecordStoreOptions
-) => Effect.Effect<RecordStore, RecordOpenError, Engine | Scope.Scope> = openStore
+export const open: (options: RecordStoreOptions) => Effect.Effect<RecordStore, RecordOpenError, Engine | Scope.Scope> =
+  openStore
 
 /** A record store for the scope of the layer. */
 export const layer = (options: RecordStoreOptions): Layer.Layer<RecordStore, RecordOpenError, Engine> =>

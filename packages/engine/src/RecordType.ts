@@ -239,7 +239,8 @@ const declarationProblem = (declaration: ShapeDeclaration): string | undefined =
   const entries = Object.entries(indexes)
   if (entries.length > maxIndexCount) return `it has ${entries.length} indexes, expected at most ${maxIndexCount}`
   for (const [index, { paths, where }] of entries) {
-    if (!namePattern.test(index)) return `an index has the name ${JSON.stringify(index)}, expected ${namePattern.source}`
+    if (!namePattern.test(index))
+      return `an index has the name ${JSON.stringify(index)}, expected ${namePattern.source}`
     const problem = pathsProblem(shape, `index ${index}`, paths, false) ?? whereProblem(shape, index, where)
     if (problem !== undefined) return problem
   }

@@ -98,19 +98,23 @@ export interface Asset {
 const annotations = Schema.Array(Schema.Struct({ type: Schema.String, value: Schema.Uint8Array }))
 const strings = Schema.Array(Schema.String)
 
-export const ResourceType: RecordType.RecordType<"ResourceType", ResourceType, Pick<ResourceType, "external_id">, never> =
-  RecordType.make({
-    name: "ResourceType",
-    fields: Schema.Struct({
-      external_id: Schema.String,
-      display_name: Schema.String,
-      description: Schema.optionalKey(Schema.String),
-      traits: strings,
-      annotations,
-      discovered_at: Schema.Int
-    }),
-    primaryKey: ["external_id"]
-  })
+export const ResourceType: RecordType.RecordType<
+  "ResourceType",
+  ResourceType,
+  Pick<ResourceType, "external_id">,
+  never
+> = RecordType.make({
+  name: "ResourceType",
+  fields: Schema.Struct({
+    external_id: Schema.String,
+    display_name: Schema.String,
+    description: Schema.optionalKey(Schema.String),
+    traits: strings,
+    annotations,
+    discovered_at: Schema.Int
+  }),
+  primaryKey: ["external_id"]
+})
 
 export const Resource: RecordType.RecordType<
   "Resource",

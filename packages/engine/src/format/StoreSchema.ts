@@ -181,7 +181,14 @@ const tagsProblem = (schema: StoreSchema): string | undefined => {
   if (indexTagList.some((tag) => tag >= schema.nextIndexTag)) return "an index has a tag that is not given yet"
   for (const { description, indexes } of schema.types) {
     const described = Object.keys(description.indexes).sort().join()
-    if (described !== indexes.map(({ name }) => name).sort().join()) return `type ${description.name} lacks an index tag`
+    if (
+      described !==
+      indexes
+        .map(({ name }) => name)
+        .sort()
+        .join()
+    )
+      return `type ${description.name} lacks an index tag`
   }
   return undefined
 }

@@ -1,0 +1,89 @@
+/**
+ * Brings the schema of a store to the types that it is opened with.
+ *
+ * 1. Write the schema with new types; new indexes not `ready`, dropped ones in `removing`. Synced: whoever opens the store after a
+ *    crash knows which rows mean nothing.
+ * 2. Remove the rows of the dropped indexes, and what an earlier attempt left of the new ones.
+ * 3. Build the new indexes in every sync.
+ * 4. Write the schema with every index ready. Synced: the entries before it are then durable too.
+ *
+ * A sync whose indexes are behind gets its entries like any other, and all of them anew when it is resumed.
+ */
+import { Effect, Option, Result } from "effect"
+import type { Database } from "../../Engine.ts"
+import {
+  indexesKeyspace,
+  metaKeyspace,
+  recordsKeyspace,
+  schemaKey,
+  syncBytes,
+  syncsKeyspace,
+  tagPrefix
+} from "../../format/RecordLayout.ts"
+import { decodeSchema, emptySchema, encodeSchema, layoutOf, type StoreSchema } from "../../format/StoreSchema.ts"
+import { NotRecordStore, RecordTypeChanged, StoreCorrupt } from "../../RecordError.ts"
+import type { RecordOpenError } from "../../RecordStore.ts"
+import type * as RecordType from "../../RecordType.ts"
+import type { Intake } from "./Intake.ts"
+import { hasRows } from "./KeyspaceRows.ts"
+import { writeEntries } from "./Rebuild.ts"
+import * as RecordKeys from "./RecordKeys.ts"
+import { readRuns } from "./RunReads.ts"
+import { plan, type SchemaPlan } from "./SchemaPlan.ts"
+
+/** The schema that the store has afterwards. */
+export const openSchema: (
+  database: Database,
+  path: string,
+  types: ReadonlyArray<RecordType.Any>,
+  options: { readonly mode: "create" | "existing" | "readOnly"; readonly intake: Intake }
+) => Effect.Effect<StoreSchema, RecordOpenError> = Effect.fnUntraced(function* (database, path, types, options) {
+  const { intake, mode } = options
+  const row = yield* database.get(metaKeyspace, schemaKey())
+  if (Option.isNone(row)) {
+    if (mode !== "create") return yield* new NotRecordStore({ path, detail: "it has no schema" })
+    for (const keyspace of [recordsKeyspace, indexesKeyspace, syncsKeyspace]) {
+      if (!(yield* hasRows(database, keyspace))) continue
+      return yield* new NotRecordStore({ path, detail: `it has no schema, and rows in ${keyspace}` })
+    }
+  }
+  const stored = Option.isNone(row) ? Result.succeed(emptySchema) : decodeSchema(row.value)
+  if (Result.isFailure(stored)) return yield* new StoreCorrupt({ path, part: "schema", detail: stored.failure })
+  const planned = plan(stored.success, types)
+  if (Result.isFailure(planned)) return yield* new RecordTypeChanged({ path, ...planned.failure })
+  if (mode === "readOnly") return stored.success
+  if (Option.isSome(row) && !planned.success.isChange) return stored.success
+  yield* carryOut({ database, path }, planned.success, intake)
+  return planned.success.after
+})
+
+const carryOut = Effect.fnUntraced(function* (
+  target: { readonly database: Database; readonly path: string },
+  { after, before, build, clear }: SchemaPlan,
+  intake: Intake
+): Effect.fn.Return<void, RecordOpenError> {
+  const { database, path } = target
+  const write = (schema: StoreSchema) =>
+    database.write((batch) => batch.put(metaKeyspace, schemaKey(), encodeSchema(schema)), { durability: "synced" })
+  if (clear.length > 0) {
+    yield* write(before)
+    yield* database.write(
+      (batch) => {
+        for (const tag of clear) batch.deleteRange(indexesKeyspace, { prefix: tagPrefix(tag) })
+      },
+      { durability: "buffered" }
+    )
+    for (const { index, typeTag } of build) {
+      const type = after.types.find(({ tag }) => tag === typeTag)!
+      yield* Effect.logInfo("Building an index").pipe(
+        Effect.annotateLogs({ path, type: type.description.name, index: index.name })
+      )
+      const layout = layoutOf(type)
+      const alone = { ...layout, indexes: layout.indexes.filter(({ tag }) => tag === index.tag) }
+      for (const run of yield* readRuns(database, path)) {
+        yield* writeEntries(target, RecordKeys.make(alone, syncBytes(run.sync_id)), intake)
+      }
+    }
+  }
+  yield* write(after)
+})
