@@ -46,6 +46,11 @@ describe("Progress.render", () => {
     )
   })
 
+  it("names what it counts", () => {
+    const text = Progress.render({ ...sample, unit: "records" }, 10, "plain")
+    assert.strictEqual(text, "25%  5,000 records  500/s  2 chunks frozen  30s left")
+  })
+
   it("leaves out what is not known, and says what holds the work up", () => {
     const unknown = { ...sample, total: Option.none(), problem: Option.some("Ingestion waits: disk full") }
     assert.strictEqual(

@@ -61,6 +61,8 @@ export interface ImportInput<E> {
   readonly source: string
   /** The types that it declares. */
   readonly types: ReadonlyArray<RecordType.Any>
+  /** Whether it has no line at all: not even a type. */
+  readonly isEmpty: boolean
   readonly rest: Stream.Stream<NumberedLine, E | ImportLineInvalid>
 }
 
@@ -111,7 +113,7 @@ export const openLines: <E, R>(
     onNone: () => Stream.empty,
     onSome: (read) => Stream.concat(Stream.fromArray(read), Stream.fromPull(Effect.succeed(next)))
   })
-  return { source, types, rest }
+  return { source, types, isEmpty: types.length === 0 && Option.isNone(first), rest }
 })
 
 type NonEmptyLines = readonly [NumberedLine, ...Array<NumberedLine>]

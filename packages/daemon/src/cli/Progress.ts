@@ -9,6 +9,8 @@ import * as Output from "./Output.ts"
 export interface ProgressSample {
   /** Entries that this run has done with. */
   readonly entries: number
+  /** What `entries` counts. Default `entries`. */
+  readonly unit?: string
   /** Chunks frozen by this run; left out by work that freezes none. */
   readonly frozenChunks?: number
   /** How much of the input was read, in its own unit; `total` is none when the end is unknown. */
@@ -39,7 +41,7 @@ export const render = (sample: ProgressSample, elapsedSeconds: number, style: "t
   )
   const parts = [
     ...Option.toArray(Option.map(share, (value) => (style === "terminal" ? bar(value) : percent(value)))),
-    `${Output.formatCount(sample.entries)} entries`,
+    `${Output.formatCount(sample.entries)} ${sample.unit ?? "entries"}`,
     `${Output.formatCount(rate)}/s`,
     ...(sample.frozenChunks === undefined ? [] : [`${Output.formatCount(sample.frozenChunks)} chunks frozen`]),
     ...Option.toArray(Option.map(left, (seconds) => `${Output.formatSeconds(seconds)} left`)),
