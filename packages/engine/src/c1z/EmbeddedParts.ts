@@ -23,10 +23,11 @@ export const takeResourceId = (
 ): void => {
   const field = MessageParts.takeBytes(parts, number)
   if (field === undefined) return
-  const path = `${parts.path}.${C1zMessages.fieldName(parts.shape, number)}`
+  const path = MessageParts.pathOf(parts, number)
   const known = parseFields(resourceIdMessage(type, id))
   const embedded = { shape: C1zMessages.resourceId, message: valueBytes(field), known, others: [], path }
-  MessageParts.leave(parts, number, embeddedRemainder(embedded, context.resolve, context.keep))
+  const rest = MessageParts.within(parts, number, () => embeddedRemainder(embedded, context.resolve, context.keep))
+  MessageParts.leave(parts, number, rest)
 }
 
 /** The message that names a resource. */
@@ -57,7 +58,7 @@ export const embeddedRest = (
   name: string,
   known: () => Uint8Array
 ): Uint8Array => {
-  const path = `${parts.path}.${C1zMessages.fieldName(parts.shape, number)}`
+  const path = MessageParts.pathOf(parts, number)
   const key = `${path}\0${name}`
   const found = memo.get(key, message)
   if (found !== undefined) {
@@ -66,7 +67,9 @@ export const embeddedRest = (
   }
   const paths: Array<string> = []
   const embedded = { shape, message, known: parseFields(known()), others: [], path }
-  const remainder = embeddedRemainder(embedded, resolve, (kept) => paths.push(kept))
+  const remainder = MessageParts.within(parts, number, () =>
+    embeddedRemainder(embedded, resolve, (kept) => paths.push(kept))
+  )
   for (const kept of paths) keep(kept)
   memo.set(key, { message, remainder, paths })
   return remainder

@@ -8,6 +8,7 @@ import {
   makeField,
   type ProtobufField,
   parseFields,
+  placed,
   smallVarintOf,
   textOf
 } from "./ProtobufFields.ts"
@@ -27,8 +28,16 @@ export interface MessageParts {
 
 /** Parses a message. `path` leads to it, from the message that a row holds. */
 export const open = (shape: MessageShape, message: Uint8Array, path: string, keep: Keep): MessageParts => {
-  const fields = parseFields(message)
+  const fields = parseMessage(message, path)
   return { shape, fields, taken: new Array<boolean>(fields.length).fill(false), left: [], path, keep }
+}
+
+const parseMessage = (message: Uint8Array, path: string): Array<ProtobufField> => {
+  try {
+    return parseFields(message)
+  } catch (cause) {
+    throw placed(cause, path)
+  }
 }
 
 /** The position of the last field of this number, or -1. */
@@ -48,13 +57,25 @@ export const takeBytes = (parts: MessageParts, number: number): ProtobufField | 
 /** Takes a text. */
 export const takeText = (parts: MessageParts, number: number): string | undefined => {
   const field = takeBytes(parts, number)
-  return field === undefined ? undefined : textOf(field)
+  return field === undefined ? undefined : textIn(parts, field)
 }
+
+const textIn = (parts: MessageParts, field: ProtobufField): string => {
+  try {
+    return textOf(field)
+  } catch (cause) {
+    throw placed(cause, pathOf(parts, field.number))
+  }
+}
+
+/** The path of a field. */
+export const pathOf = (parts: MessageParts, number: number): string => joinPath(parts.path, parts.shape, number)
 
 /** Takes a text when it is the expected one, which the record says already. */
 export const takeTextIf = (parts: MessageParts, number: number, expected: string): void => {
   const at = lastOf(parts, number)
-  if (at >= 0 && isLengthDelimited(parts.fields[at]!) && textOf(parts.fields[at]!) === expected) parts.taken[at] = true
+  const field = parts.fields[at]
+  if (field !== undefined && isLengthDelimited(field) && textIn(parts, field) === expected) parts.taken[at] = true
 }
 
 /** Takes a small number. */
@@ -82,12 +103,21 @@ export const takeEach = <A>(
   const values: Array<A> = []
   parts.fields.forEach((field, at) => {
     if (field.number !== number) return
-    const value = take(field)
+    const value = within(parts, number, () => take(field))
     if (value === undefined) return
     parts.taken[at] = true
     values.push(value)
   })
   return values
+}
+
+/** Runs what looks into a field, so that what is wrong there is found by its path. */
+export const within = <A>(parts: MessageParts, number: number, body: () => A): A => {
+  try {
+    return body()
+  } catch (cause) {
+    throw placed(cause, pathOf(parts, number))
+  }
 }
 
 /** Puts back what a message within leaves, of one that was taken. */
@@ -104,7 +134,7 @@ export const remainder = (parts: MessageParts): Uint8Array => {
   const left: Array<Uint8Array> = []
   parts.fields.forEach((field, at) => {
     if (parts.taken[at]) return
-    parts.keep(joinPath(parts.path, parts.shape, field.number))
+    parts.keep(pathOf(parts, field.number))
     left.push(fieldBytes(field))
   })
   return concatFields([...left, ...parts.left])

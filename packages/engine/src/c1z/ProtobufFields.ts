@@ -22,15 +22,21 @@ export interface ProtobufField {
   readonly end: number
 }
 
-/** Bytes that are no message of their type. `place` is the path of fields that leads there, empty for the whole. */
+/** Bytes that are no message of their type. `place` is the path that leads there, as far as it is known. */
 export class ProtobufInvalid extends Error {
   override readonly name = "ProtobufInvalid"
   readonly detail: string
-  constructor(detail: string) {
+  readonly place: string
+  constructor(detail: string, place = "") {
     super(`Cannot decode protobuf message: ${detail}`)
     this.detail = detail
+    this.place = place
   }
 }
+
+/** What was thrown, with the path that leads there when it had none. */
+export const placed = (cause: unknown, place: string): unknown =>
+  cause instanceof ProtobufInvalid && cause.place === "" ? new ProtobufInvalid(cause.detail, place) : cause
 
 /** Splits a message into its fields, in order. The fields look into `message`. Throws {@link ProtobufInvalid}. */
 export const parseFields = (message: Uint8Array): Array<ProtobufField> => {

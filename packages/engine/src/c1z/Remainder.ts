@@ -14,6 +14,7 @@ import {
   makeField,
   type ProtobufField,
   parseFields,
+  placed,
   textOf,
   valueBytes
 } from "./ProtobufFields.ts"
@@ -71,7 +72,7 @@ export interface Embedded {
 /** The remainder of a message within another. Empty when nothing stays. */
 export const embeddedRemainder = (embedded: Embedded, resolve: Resolve, keep: Keep): Uint8Array => {
   const { shape, message, known, others, path } = embedded
-  const fields = parseFields(message)
+  const fields = parseMessage(message, path)
   const id = idOf(shape, fields)
   const knownId = idOf(shape, known)
   if (id !== undefined && knownId !== undefined && id !== knownId) {
@@ -83,6 +84,14 @@ export const embeddedRemainder = (embedded: Embedded, resolve: Resolve, keep: Ke
   if (isSame(row, message)) return nothing
   const referents = row.length > maxReferentBytes ? [known, ...others] : [known, ...others, parseFields(row)]
   return remainderOf(shape, fields, referents, resolve, path, keep)
+}
+
+const parseMessage = (message: Uint8Array, path: string): Fields => {
+  try {
+    return parseFields(message)
+  } catch (cause) {
+    throw placed(cause, path)
+  }
 }
 
 const nothing = new Uint8Array(0)

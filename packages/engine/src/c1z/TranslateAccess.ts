@@ -183,7 +183,7 @@ const takeWithin = <A>(
 ): A | undefined => {
   const field = MessageParts.takeBytes(parts, number)
   if (field === undefined) return undefined
-  const path = `${parts.path}.${C1zMessages.fieldName(parts.shape, number)}`
+  const path = MessageParts.pathOf(parts, number)
   const within = MessageParts.open(shape, valueBytes(field), path, parts.keep)
   const taken = take(within)
   MessageParts.leave(parts, number, MessageParts.remainder(within))
@@ -195,7 +195,7 @@ const takeProfile = (parts: MessageParts.MessageParts): unknown => {
   const last = parts.fields.findLastIndex(({ number }) => number === 9)
   const field = parts.fields[last]
   if (field === undefined || !isLengthDelimited(field)) return undefined
-  const profile = parseStruct(valueBytes(field))
+  const profile = MessageParts.within(parts, 9, () => parseStruct(valueBytes(field)))
   if (profile !== undefined) parts.taken[last] = true
   return profile
 }

@@ -18,6 +18,7 @@ import {
   makeTextField,
   type ProtobufField,
   parseFields,
+  placed,
   textOf,
   valueBytes
 } from "./ProtobufFields.ts"
@@ -87,7 +88,7 @@ const takeExpansion = (row: GrantRow, annotations: Array<Annotation>): GrantExpa
   const column = row.expansion === undefined || row.expansion.length === 0 ? undefined : row.expansion
   const message = column ?? annotated?.value
   if (message === undefined) return undefined
-  const { expansion, isWhole } = expansionOf(message)
+  const { expansion, isWhole } = expansionOf(message, column === undefined ? annotationsPath : "expansion")
   const isAnnotated = annotated !== undefined && isSame(annotated.value, message)
   if (isWhole && isAnnotated) annotations.splice(at, 1)
   else if (!isWhole && !isAnnotated) annotations.push({ type: Annotations.expandableType, value: message })
@@ -95,7 +96,20 @@ const takeExpansion = (row: GrantRow, annotations: Array<Annotation>): GrantExpa
 }
 
 /** What a `GrantExpandable` says, and whether that is all of it. */
-const expansionOf = (message: Uint8Array): { readonly expansion: GrantExpansion; readonly isWhole: boolean } => {
+const expansionOf = (
+  message: Uint8Array,
+  place: string
+): { readonly expansion: GrantExpansion; readonly isWhole: boolean } => {
+  try {
+    return parseExpansion(message)
+  } catch (cause) {
+    throw placed(cause, place)
+  }
+}
+
+const annotationsPath = `${C1zMessages.grant.name}.${C1zMessages.fieldName(C1zMessages.grant, 4)}`
+
+const parseExpansion = (message: Uint8Array): { readonly expansion: GrantExpansion; readonly isWhole: boolean } => {
   const entitlementIds: Array<string> = []
   const resourceTypeIds: Array<string> = []
   let shallow: boolean | undefined
@@ -117,13 +131,13 @@ const takeSources = (parts: MessageParts.MessageParts): Readonly<Record<string, 
   const sources: Record<string, GrantSource> = {}
   if (field === undefined) return sources
   const left: Array<Uint8Array> = []
-  for (const entry of parseFields(valueBytes(field))) {
-    const source = sourceOf(entry)
+  for (const entry of MessageParts.within(parts, 5, () => parseFields(valueBytes(field)))) {
+    const source = MessageParts.within(parts, 5, () => sourceOf(entry))
     if (source === undefined || Object.hasOwn(sources, source.id)) left.push(fieldBytes(entry))
     else sources[source.id] = { is_direct: source.isDirect }
   }
   if (left.length > 0) {
-    parts.keep(`${parts.path}.${C1zMessages.fieldName(parts.shape, 5)}`)
+    parts.keep(MessageParts.pathOf(parts, 5))
     MessageParts.leave(parts, 5, concatFields(left))
   }
   return sources
