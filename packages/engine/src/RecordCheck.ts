@@ -48,6 +48,14 @@ export interface Finding {
 export interface CheckOptions {
   /** Findings kept in the report, from 0; the rest is only counted. Default 1,000. */
   readonly findingLimit?: number
+  /** Told after the rows of some blocks, about 1 MiB of them, how many were walked so far. */
+  readonly onProgress?: (progress: CheckProgress) => void
+}
+
+/** Records and index entries that were walked. */
+export interface CheckProgress {
+  readonly recordCount: number
+  readonly entryCount: number
 }
 
 /** What was walked and what was found. */

@@ -40,6 +40,7 @@ export const walkBlocks: (options: WalkOptions) => Effect.Effect<boolean, Engine
         const problem = walkBlock(walk, row)
         if (problem !== undefined) damaged(problem, row.key)
       }
+      log.onProgress({ recordCount: log.recordCount, entryCount: log.entryCount })
     }
     const read = Stream.runForEachArray(reader.scan(place.keyspace, { prefix: header }), (rows) =>
       Effect.andThen(

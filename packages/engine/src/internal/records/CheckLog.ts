@@ -1,9 +1,10 @@
 /** What a check has found so far: some findings kept, all counted. */
-import type { CheckReport, Finding } from "../../RecordCheck.ts"
+import type { CheckOptions, CheckProgress, CheckReport, Finding } from "../../RecordCheck.ts"
 
 /** A report in progress, changed in place. */
 export interface CheckLog {
   readonly findingLimit: number
+  readonly onProgress: (progress: CheckProgress) => void
   readonly findings: Array<Finding>
   findingCount: number
   syncCount: number
@@ -11,8 +12,12 @@ export interface CheckLog {
   entryCount: number
 }
 
-export const make = (findingLimit: number): CheckLog => ({
+/** Findings kept by default. */
+const defaultFindingLimit = 1_000
+
+export const make = ({ findingLimit = defaultFindingLimit, onProgress = () => {} }: CheckOptions): CheckLog => ({
   findingLimit,
+  onProgress,
   findings: [],
   findingCount: 0,
   syncCount: 0,

@@ -51,7 +51,6 @@ export const checkRecords: (options: CheckRecordsOptions) => Effect.Effect<void,
       header: headerOf(layout.tag, checked.sync),
       onRow: (cursor) => checkRecord(check, cursor)
     })
-    log.recordCount += check.count
     if (isWhole) checkCount(check, checked)
     for (const index of indexes) yield* checkEntries(options, index)
   }
@@ -83,6 +82,7 @@ interface RecordWalk {
 const checkRecord = (walk: RecordWalk, cursor: BlockCursor): void => {
   const { layout, log, place, scratch } = walk
   walk.count++
+  log.recordCount++
   const found = (kind: FindingKind, detail: string): void =>
     CheckLog.add(log, { kind, ...place, key: cursor.key.slice(0, cursor.keySize), detail })
   const record = decodeRow(layout, cursor.bytes, cursor.valueStart, cursor.valueEnd)
@@ -116,21 +116,24 @@ const checkEntries: (options: CheckRecordsOptions, expected: Expected) => Effect
     const { checked, layout, log, view } = options
     const place: Place = { keyspace: indexesKeyspace, sync: checked.id, type: layout.type.name, index: index.name }
     const actual = KeySum.make()
+    const addEntry = ({ key, keySize }: BlockCursor): void => {
+      log.entryCount++
+      KeySum.add(actual, key, headerSizeBytes, keySize)
+    }
     yield* walkBlocks({
       reader: view.reader,
       log,
       place,
       header: headerOf(index.tag, checked.sync),
-      onRow: ({ key, keySize }) => KeySum.add(actual, key, headerSizeBytes, keySize)
+      onRow: addEntry
     })
-    log.entryCount += actual.count
     if (KeySum.equals(expected, actual)) return
     yield* findMissing(options, index, place)
     yield* findStray(options, index, place)
   })
 
 /** Findings of a walk that was made before are not wanted again. */
-const noLog = (): CheckLog.CheckLog => CheckLog.make(0)
+const noLog = (): CheckLog.CheckLog => CheckLog.make({ findingLimit: 0 })
 
 /** Holds every record against the index. */
 const findMissing = ({ checked, layout, log, view }: CheckRecordsOptions, index: IndexLayout, place: Place) => {

@@ -9,14 +9,12 @@ import { checkRecords } from "./CheckRecords.ts"
 import { checkRuns } from "./CheckRuns.ts"
 import type { StoreView } from "./ReadView.ts"
 
-const defaultFindingLimit = 1_000
-
 /** `RecordReader.check`. */
 export const checkStore: (view: StoreView, options: CheckOptions) => Effect.Effect<CheckReport, EngineReadError> =
-  Effect.fnUntraced(function* (view, { findingLimit = defaultFindingLimit }) {
+  Effect.fnUntraced(function* (view, options) {
     const { reader, types } = view
     const { schema } = types
-    const log = CheckLog.make(findingLimit)
+    const log = CheckLog.make(options)
     const syncs = yield* checkRuns(reader, log)
     yield* checkHeaders({ reader, log, schema, syncs })
     // As they are stored: an index that is not declared any more is there all the same.
