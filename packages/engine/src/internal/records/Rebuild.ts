@@ -9,7 +9,7 @@ import {
   syncBookKey
 } from "../../format/RecordLayout.ts"
 import { encodeSyncBook } from "../../format/StoreSchema.ts"
-import { keyOf, type RowPage } from "../../kernel/RowPage.ts"
+import { keyOf, keyStartOf, type RowPage, valueOf } from "../../kernel/RowPage.ts"
 import { RecordCorrupt } from "../../RecordError.ts"
 import type { RecordReadError } from "../../RecordReader.ts"
 import * as BlockReads from "./BlockReads.ts"
@@ -71,15 +71,15 @@ export const writeEntries: (
       ...(after === undefined ? {} : { after })
     })
     const { rows } = page
-    for (let row = 0; row < rows.count; row++) {
+    for (let row = 0; row < rows.rowCount; row++) {
       if (Intake.isFull(intake)) yield* writeOut(database, intake)
       const problem = takeRow(intake, keys, rows, row)
       if (problem === undefined) continue
       const key = keyOf(rows, row).slice()
       return yield* new RecordCorrupt({ path, type: keys.layout.type.name, key, detail: problem })
     }
-    count += rows.count
-    if (rows.count > 0) after = keyOf(rows, rows.count - 1).slice()
+    count += rows.rowCount
+    if (rows.rowCount > 0) after = keyOf(rows, rows.rowCount - 1).slice()
     isEnd = page.isEnd
   }
   yield* writeOut(database, intake)
@@ -90,11 +90,10 @@ export const writeEntries: (
 const takeRow = (intake: Intake.Intake, keys: RecordKeys, rows: RowPage, row: number): string | undefined => {
   const { indexes, type } = keys.layout
   if (indexes.length === 0) return undefined
-  const value = rows.valueSource[row]!.subarray(rows.valueStart[row]!, rows.valueEnd[row]!)
-  const record = type.codec.decode(value)
+  const record = type.codec.decode(valueOf(rows, row))
   if (Result.isFailure(record)) return record.failure.message
-  const keyStart = row === 0 ? 0 : rows.keyEnd[row - 1]!
-  return Intake.takeEntriesOf(intake, keys, record.success, rows.keys, keyStart + headerSizeBytes, rows.keyEnd[row]!)
+  const start = keyStartOf(rows, row) + headerSizeBytes
+  return Intake.takeEntriesOf(intake, keys, record.success, rows.keys, start, rows.keyEnd[row]!)
 }
 
 const writeOut = Effect.fnUntraced(function* (
