@@ -1,0 +1,178 @@
+/** Reads the rows of a prefix in order, a bounded number at a time. */
+import { Effect, Option } from "effect"
+import type { Range, Reader, Row } from "../../Engine.ts"
+import * as BlockCursor from "../../kernel/BlockCursor.ts"
+import * as RowPage from "../../kernel/RowPage.ts"
+import { compareBytes } from "../Bounds.ts"
+import { attemptBlocks, type BlockReadError, ofHeader } from "./BlockAttempt.ts"
+import { scanBlocks } from "./BlockScan.ts"
+
+export interface PageOptions {
+  readonly keyspace: string
+  /** The rows' keys begin with it; it has the whole header (version, tag, sync), or more. */
+  readonly prefix: Uint8Array
+  /** Only rows behind this key in the direction of the page. It begins with the prefix. Default: from the start. */
+  readonly after?: Uint8Array
+  /** Only rows from this key on, inclusive, in the direction of the page. It begins with the prefix. Default: from the start. */
+  readonly from?: Uint8Array
+  /** Rows at most, from 1. Fewer come only at the end of the prefix or when the page has `maxBytes`. */
+  readonly limit: number
+  /** The page ends with the block that takes its blocks to this many bytes. Default 32 MiB. */
+  readonly maxBytes?: number
+  /** Descending order. Default false. */
+  readonly reverse?: boolean
+}
+
+export interface ReadPage {
+  readonly rows: RowPage.RowPage
+  /** There are no rows of the prefix behind the page. */
+  readonly isEnd: boolean
+}
+
+const defaultMaxBytes: number = 32 * 1024 * 1024
+
+/** Blocks of one scan, at most. */
+const blocksAtOnce = 256
+
+/** Rows of a block, until it is known. */
+const guessedRows = 32
+
+/** Rows in key order. The reader must be of one moment. */
+export const page: (reader: Reader, options: PageOptions) => Effect.Effect<ReadPage, BlockReadError> =
+  Effect.fnUntraced(function* (reader, options) {
+    const { keyspace, prefix, reverse = false } = options
+    const paging = makePaging(options)
+    const { edge } = paging
+    const take = (blocks: ReadonlyArray<Row>) => attemptBlocks(keyspace, () => takeBlocks(paging, blocks))
+    /** The block that begins at or before a key and may hold rows behind it. */
+    const floor = (key: Uint8Array) =>
+      Effect.map(reader.floor(keyspace, key), (row) => ofHeader(Option.getOrUndefined(row), prefix))
+
+    if (!reverse) {
+      const first = yield* floor(edge)
+      if (first !== undefined) yield* take([first])
+    }
+    let range: Range = reverse ? (edge === prefix ? { prefix } : { prefix, lte: edge }) : { prefix, gt: edge }
+    let isScanned = false
+    while (!isScanned && !isOver(paging)) {
+      const scanned = yield* scanBlocks(reader, {
+        keyspace,
+        range,
+        reverse,
+        limit: blocksFor(paging),
+        maxBytes: paging.maxBytes - paging.bytes
+      })
+      yield* take(scanned.blocks)
+      isScanned = scanned.isEnd
+      const last = scanned.blocks[scanned.blocks.length - 1]
+      if (last !== undefined) range = reverse ? { prefix, lt: last.key } : { prefix, gt: last.key }
+    }
+    const isBounded = isOver(paging)
+    if (reverse && !isBounded) {
+      const last = yield* floor(prefix)
+      if (last !== undefined && compareBytes(last.key, prefix) !== 0) yield* take([last])
+    }
+    return { rows: paging.rows, isEnd: !isBounded && !paging.isCut }
+  })
+
+interface Paging {
+  readonly prefix: Uint8Array
+  /** Rows before it, in the direction of the page, are not wanted. */
+  readonly edge: Uint8Array
+  readonly isEdgeWanted: boolean
+  readonly isReverse: boolean
+  readonly limit: number
+  readonly maxBytes: number
+  readonly cursor: BlockCursor.BlockCursor
+  readonly rows: RowPage.RowPage
+  /** Rows of one block, to be turned round. */
+  readonly turned: RowPage.RowPage
+  /** The next row may be before the edge. */
+  isAtEdge: boolean
+  blockCount: number
+  bytes: number
+  /** A row was found for which there is no room. */
+  isCut: boolean
+  /** A row behind the prefix was found. */
+  isPast: boolean
+}
+
+const makePaging = ({
+  after,
+  from,
+  limit,
+  maxBytes = defaultMaxBytes,
+  prefix,
+  reverse = false
+}: PageOptions): Paging => ({
+  prefix,
+  edge: after ?? from ?? prefix,
+  isEdgeWanted: after === undefined,
+  isReverse: reverse,
+  limit,
+  maxBytes,
+  cursor: BlockCursor.make(),
+  rows: RowPage.make(),
+  turned: RowPage.make(),
+  isAtEdge: !reverse || after !== undefined || from !== undefined,
+  blockCount: 0,
+  bytes: 0,
+  isCut: false,
+  isPast: false
+})
+
+const isOver = ({ bytes, isCut, isPast, maxBytes }: Paging): boolean => isCut || isPast || bytes >= maxBytes
+
+/** One row more than the page has room for says whether it is the last. */
+const blocksFor = ({ blockCount, limit, rows }: Paging): number => {
+  const rowsPerBlock = blockCount === 0 ? guessedRows : Math.max(1, rows.rowCount / blockCount)
+  return Math.min(blocksAtOnce, Math.ceil((limit + 1 - rows.rowCount) / rowsPerBlock))
+}
+
+const takeBlocks = (paging: Paging, blocks: ReadonlyArray<Row>): void => {
+  for (const block of blocks) {
+    if (paging.isCut || paging.isPast) return
+    paging.blockCount++
+    paging.bytes += block.value.length
+    BlockCursor.start(paging.cursor, block.key, block.value)
+    if (paging.isReverse) takeReversed(paging)
+    else takeForward(paging)
+  }
+}
+
+/** PERF: a row that shares the whole prefix with the one before is inside when that one is. */
+const takeForward = (paging: Paging): void => {
+  const { cursor, edge, isEdgeWanted, limit, prefix, rows } = paging
+  while (BlockCursor.next(cursor)) {
+    if (paging.isAtEdge) {
+      const order = BlockCursor.compareKey(cursor, edge)
+      if (order < 0 || (order === 0 && !isEdgeWanted)) continue
+      paging.isAtEdge = false
+    }
+    if (cursor.shared < prefix.length && !BlockCursor.hasPrefix(cursor, prefix)) {
+      paging.isPast = true
+      return
+    }
+    if (rows.rowCount === limit) {
+      paging.isCut = true
+      return
+    }
+    RowPage.addCursorRow(rows, cursor)
+  }
+}
+
+const takeReversed = (paging: Paging): void => {
+  const { cursor, edge, isEdgeWanted, limit, prefix, rows, turned } = paging
+  RowPage.clear(turned)
+  while (BlockCursor.next(cursor)) {
+    if (paging.isAtEdge) {
+      const order = BlockCursor.compareKey(cursor, edge)
+      if (order > 0 || (order === 0 && !isEdgeWanted)) break
+    }
+    if (BlockCursor.hasPrefix(cursor, prefix)) RowPage.addCursorRow(turned, cursor)
+  }
+  paging.isAtEdge = false
+  const first = Math.max(0, turned.rowCount - (limit - rows.rowCount))
+  paging.isCut = first > 0
+  RowPage.addReversed(rows, turned, first)
+}
