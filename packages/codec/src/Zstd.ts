@@ -37,8 +37,10 @@ export type ZstdFault =
   | "trailing"
   /** The declared or decoded size is not the expected one, or the header declares none. */
   | "size"
-  /** The declared size is over the cap. */
+  /** The declared size is over the cap; of a stream, the decoded one. */
   | "cap"
+  /** The window is over the cap; of streams only. */
+  | "window"
   /** The frame has no content checksum. */
   | "checksum"
   /** The content checksum, or the compressed data itself, is damaged. */

@@ -20,9 +20,10 @@
 
 const magic = 0xfd2f_b528
 const skippableMagic = 0x184d_2a50
-const blockHeaderSizeBytes = 3
-const checksumSizeBytes = 4
-const maxBlockSizeBytes = 128 * 1024
+export const blockHeaderSizeBytes = 3
+export const checksumSizeBytes = 4
+/** What a block is stored in, and decodes to, at most. */
+export const maxBlockSizeBytes: number = 128 * 1024
 const descriptorAt = 4
 const checksumFlag = 0x04
 const singleSegmentFlag = 0x20
@@ -44,6 +45,14 @@ export interface FrameFault {
   readonly kind: "fault"
   readonly fault: "header" | "truncated" | "content"
   readonly detail: string
+}
+
+/** What the header of a block says. */
+export interface FrameBlock {
+  readonly kind: "block"
+  /** Without its header. */
+  readonly storedSizeBytes: number
+  readonly isLast: boolean
 }
 
 /** Where the frame at the start of the walked bytes ends. */
@@ -101,19 +110,26 @@ export const parseHeader = (bytes: Uint8Array): FrameHeader | FrameFault => {
   }
 }
 
+/** Parses the three bytes of a block header that are at `at`. A fault says what the block does, not where it is. */
+export const parseBlock = (bytes: Uint8Array, at: number, header: FrameHeader): FrameBlock | FrameFault => {
+  const block = readUint(bytes, at, blockHeaderSizeBytes)
+  const maxBlock = Math.min(header.windowSizeBytes, maxBlockSizeBytes)
+  const type = (block >>> 1) & 3
+  const size = block >>> 3
+  if (type === 3) return fault("content", "has a reserved type")
+  if (size > maxBlock) return fault("content", `has ${size} bytes, over ${maxBlock}`)
+  return { kind: "block", storedSizeBytes: type === 1 ? 1 : size, isLast: (block & 1) === 1 }
+}
+
 /** Walks the blocks behind a parsed header. Takes time by the number of blocks, not of bytes. */
 export const findEnd = (bytes: Uint8Array, header: FrameHeader): FrameEnd | FrameFault => {
-  const maxBlock = Math.min(header.windowSizeBytes, maxBlockSizeBytes)
   let at = header.headerSizeBytes
   for (let isLast = false; !isLast; ) {
     if (bytes.length - at < blockHeaderSizeBytes) return truncated(bytes, "a block header")
-    const block = readUint(bytes, at, blockHeaderSizeBytes)
-    const type = (block >>> 1) & 3
-    const size = block >>> 3
-    isLast = (block & 1) === 1
-    if (type === 3) return fault("content", `the block at ${at} has a reserved type`)
-    if (size > maxBlock) return fault("content", `the block at ${at} has ${size} bytes, over ${maxBlock}`)
-    at += blockHeaderSizeBytes + (type === 1 ? 1 : size)
+    const block = parseBlock(bytes, at, header)
+    if (block.kind === "fault") return fault(block.fault, `the block at ${at} ${block.detail}`)
+    isLast = block.isLast
+    at += blockHeaderSizeBytes + block.storedSizeBytes
     if (at > bytes.length) return truncated(bytes, "a block")
   }
   if (!header.hasChecksum) return { kind: "end", sizeBytes: at }

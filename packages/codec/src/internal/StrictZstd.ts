@@ -71,7 +71,8 @@ export const make = (library: ZstdLibrary): Zstd => {
   return { implementation: library.implementation, compress, compressSync, decompress, decompressSync }
 }
 
-const checkedLevel = (options: CompressOptions | undefined): Result.Result<number, ZstdCompressFailed> => {
+/** The level of the options, when zstd has it. */
+export const checkedLevel = (options: CompressOptions | undefined): Result.Result<number, ZstdCompressFailed> => {
   const level = options?.level ?? defaultLevel
   return Number.isInteger(level) && level >= minLevel && level <= maxLevel
     ? Result.succeed(level)
@@ -140,13 +141,13 @@ const ofSize = (bytes: Uint8Array, expected: number): Result.Result<Uint8Array, 
 const wrongSize = (verb: string, expected: number, actual: number): ZstdFrameInvalid =>
   new ZstdFrameInvalid({ fault: "size", detail: `it ${verb} ${actual} bytes, expected ${expected}`, expected, actual })
 
-const compressFailed = (cause: unknown): ZstdCompressFailed =>
+export const compressFailed = (cause: unknown): ZstdCompressFailed =>
   new ZstdCompressFailed({ detail: messageOf(cause), cause })
 
-const madeWrong = (detail: string): ZstdCompressFailed =>
+export const madeWrong = (detail: string): ZstdCompressFailed =>
   new ZstdCompressFailed({ detail: `the library made a wrong frame: ${detail}` })
 
-const contentDamaged = (cause: unknown): ZstdFrameInvalid =>
+export const contentDamaged = (cause: unknown): ZstdFrameInvalid =>
   new ZstdFrameInvalid({ fault: "content", detail: `its content is damaged: ${messageOf(cause)}` })
 
 const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))

@@ -77,30 +77,53 @@ const mergeLane = (hash: Word, lane: Word, scratch: Word): void => {
   add(hash, primes.four[0], primes.four[1])
 }
 
-/** The checksum, an unsigned 32-bit number. */
-export const checksum = (bytes: Uint8Array): number => {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const scratch = word(0, 0)
-  const hash = word(primes.five[0], primes.five[1])
-  let at = 0
-  if (bytes.length >= 32) {
-    const first = word(primes.one[0], primes.one[1])
-    add(first, primes.two[0], primes.two[1])
-    const second = word(primes.two[0], primes.two[1])
-    const third = word(0, 0)
-    const fourth = word(0, 0)
-    add(fourth, ~primes.one[0], ~primes.one[1])
-    add(fourth, 0, 1)
-    for (; at + 32 <= bytes.length; at += 32) {
-      round(first, view.getUint32(at + 4, true), view.getUint32(at, true), scratch)
-      round(second, view.getUint32(at + 12, true), view.getUint32(at + 8, true), scratch)
-      round(third, view.getUint32(at + 20, true), view.getUint32(at + 16, true), scratch)
-      round(fourth, view.getUint32(at + 28, true), view.getUint32(at + 24, true), scratch)
-    }
-    foldLanes(hash, first, second, third, fourth, scratch)
+/** A checksum on its way. Its fields belong to the functions of this module. */
+export interface XxHash64 {
+  readonly lanes: readonly [Word, Word, Word, Word]
+  /** Up to 31 bytes that do not fill a stripe yet. */
+  readonly pending: Uint8Array
+  pendingBytes: number
+  totalBytes: number
+  readonly scratch: Word
+}
+
+const stripeSizeBytes = 32
+
+/** Of no bytes yet. */
+export const make = (): XxHash64 => {
+  const first = word(primes.one[0], primes.one[1])
+  add(first, primes.two[0], primes.two[1])
+  const fourth = word(0, 0)
+  add(fourth, ~primes.one[0], ~primes.one[1])
+  add(fourth, 0, 1)
+  const lanes = [first, word(primes.two[0], primes.two[1]), word(0, 0), fourth] as const
+  return { lanes, pending: new Uint8Array(stripeSizeBytes), pendingBytes: 0, totalBytes: 0, scratch: word(0, 0) }
+}
+
+/** Continues with bytes, which it does not keep. */
+export const update = (state: XxHash64, bytes: Uint8Array): void => {
+  state.totalBytes += bytes.length
+  let from = 0
+  if (state.pendingBytes > 0) {
+    from = Math.min(stripeSizeBytes - state.pendingBytes, bytes.length)
+    state.pending.set(bytes.subarray(0, from), state.pendingBytes)
+    state.pendingBytes += from
+    if (state.pendingBytes < stripeSizeBytes) return
+    foldStripes(state, state.pending)
   }
-  add(hash, Math.floor(bytes.length / 2 ** 32), bytes.length)
-  foldTail(hash, view, at, scratch)
+  const left = bytes.subarray(from)
+  const foldedBytes = foldStripes(state, left)
+  state.pending.set(left.subarray(foldedBytes))
+  state.pendingBytes = left.length - foldedBytes
+}
+
+/** The checksum of all bytes so far, an unsigned 32-bit number. The state is used up. */
+export const digest = (state: XxHash64): number => {
+  const { scratch, totalBytes } = state
+  const hash = word(primes.five[0], primes.five[1])
+  if (totalBytes >= stripeSizeBytes) foldLanes(hash, state.lanes, scratch)
+  add(hash, Math.floor(totalBytes / 2 ** 32), totalBytes)
+  foldTail(hash, new DataView(state.pending.buffer, 0, state.pendingBytes), 0, scratch)
   shiftXor(hash, 33)
   multiply(hash, primes.two)
   shiftXor(hash, 29)
@@ -109,10 +132,30 @@ export const checksum = (bytes: Uint8Array): number => {
   return hash.low
 }
 
-const foldLanes = (hash: Word, first: Word, second: Word, third: Word, fourth: Word, scratch: Word): void => {
+/** The checksum, an unsigned 32-bit number. */
+export const checksum = (bytes: Uint8Array): number => {
+  const state = make()
+  update(state, bytes)
+  return digest(state)
+}
+
+/** Folds whole stripes and returns the bytes that they are. */
+const foldStripes = ({ lanes, scratch }: XxHash64, bytes: Uint8Array): number => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const [first, second, third, fourth] = lanes
+  let at = 0
+  for (; at + stripeSizeBytes <= bytes.length; at += stripeSizeBytes) {
+    round(first, view.getUint32(at + 4, true), view.getUint32(at, true), scratch)
+    round(second, view.getUint32(at + 12, true), view.getUint32(at + 8, true), scratch)
+    round(third, view.getUint32(at + 20, true), view.getUint32(at + 16, true), scratch)
+    round(fourth, view.getUint32(at + 28, true), view.getUint32(at + 24, true), scratch)
+  }
+  return at
+}
+
+const foldLanes = (hash: Word, lanes: XxHash64["lanes"], scratch: Word): void => {
   hash.high = 0
   hash.low = 0
-  const lanes = [first, second, third, fourth]
   const turns = [1, 7, 12, 18]
   for (let index = 0; index < lanes.length; index++) {
     const turned = word(lanes[index]!.high, lanes[index]!.low)
