@@ -28,6 +28,13 @@ export const fromFile: (path: string) => Effect.Effect<ByteSource, DiskError, Di
   }
 )
 
+/** A run of bytes of another source, which must hold them. */
+export const slice = (source: ByteSource, offsetBytes: number, sizeBytes: number): ByteSource => ({
+  path: source.path,
+  sizeBytes,
+  read: (from, lengthBytes) => source.read(offsetBytes + from, lengthBytes)
+})
+
 /** Bytes in memory. They are read where they are: the caller must not change them. */
 export const fromBytes = (bytes: Uint8Array, path = "memory"): ByteSource => ({
   path,

@@ -145,6 +145,11 @@ export interface DirectoryEntry {
   readonly kind: FileKind
 }
 
+export interface MakeDirectoryOptions {
+  /** Only its owner may read, write or enter what is made, whatever the process would allow otherwise. Default false. */
+  readonly isPrivate?: boolean
+}
+
 export interface Disk {
   /** Opens a file and closes it with the scope. Does not sync the directory of a created one. */
   readonly open: (path: string, mode: OpenMode) => Effect.Effect<File, DiskError, Scope.Scope>
@@ -152,7 +157,10 @@ export interface Disk {
    * Makes the directory and its missing ancestors. Returns, outermost first, the directories that were absent before:
    * to make all of them durable, sync the parent of each.
    */
-  readonly makeDirectory: (path: string) => Effect.Effect<ReadonlyArray<string>, DiskError>
+  readonly makeDirectory: (
+    path: string,
+    options?: MakeDirectoryOptions
+  ) => Effect.Effect<ReadonlyArray<string>, DiskError>
   /** Makes the names in a directory durable: what was created, renamed or unlinked in it. */
   readonly syncDirectory: (path: string) => Effect.Effect<void, DiskError>
   /** Replaces `target` atomically. Both directories need a sync afterwards. */

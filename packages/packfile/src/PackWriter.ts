@@ -13,7 +13,7 @@
  */
 import { availableParallelism } from "node:os"
 import { Effect, type Option, Result, type Scope } from "effect"
-import { Disk } from "./Disk.ts"
+import { Disk, type File } from "./Disk.ts"
 import { maxUint32 } from "./format/Trailer.ts"
 import type { Extract } from "./internal/ContentHash.ts"
 import * as PackDestination from "./internal/PackDestination.ts"
@@ -97,6 +97,31 @@ export const make: (
   const { encoding } = settings
   if (encoding !== undefined) yield* Effect.addFinalizer(() => encoding.release)
   return WritePipeline.make(destination, settings, scope)
+})
+
+export interface PackPlace {
+  /** An open file. It is the caller's: he syncs, keeps and removes it. */
+  readonly file: File
+  /** Where the pack begins. Nothing before it is touched, and everything behind it is free to be written. */
+  readonly offsetBytes: number
+}
+
+/**
+ * Writes a pack inside of a larger file, in ascending order and without gaps. Its `finish` returns when all has been handed to the
+ * file: nothing is synced or published. To read it, open a `ByteSource.slice` of the file.
+ */
+export const makeWithin: (
+  place: PackPlace,
+  options?: Omit<PackWriterOptions, "overwrite">
+) => Effect.Effect<PackWriter, PackOptionInvalid, Scope.Scope> = Effect.fnUntraced(function* (
+  place: PackPlace,
+  options: Omit<PackWriterOptions, "overwrite"> = {}
+) {
+  const settings = yield* Effect.fromResult(checkedSettings(place.file.path, options))
+  const scope = yield* Effect.scope
+  const { encoding } = settings
+  if (encoding !== undefined) yield* Effect.addFinalizer(() => encoding.release)
+  return WritePipeline.make(PackDestination.within(place), settings, scope)
 })
 
 const checkedSettings = (

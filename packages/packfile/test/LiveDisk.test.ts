@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from "node:fs"
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, describe, it } from "@effect/vitest"
@@ -71,5 +71,15 @@ describe("LiveDisk", () => {
         assert.include(["DiskFailed", "DiskNotFound"], error._tag)
         assert.match(error.message, /^Cannot lock \/proc\/LOCK: /)
       }).pipe(Effect.provide(LiveDisk.layer))
+  )
+
+  it.effect.skipIf(process.platform === "win32")("makeDirectory lets nobody else into what is to be private", () =>
+    Effect.gen(function* () {
+      const disk = yield* Disk
+      yield* disk.makeDirectory(join(root, "private", "inner"), { isPrivate: true })
+      for (const name of ["private", "private/inner"]) {
+        assert.strictEqual(statSync(join(root, name)).mode & 0o777, 0o700)
+      }
+    }).pipe(Effect.provide(LiveDisk.layer))
   )
 })

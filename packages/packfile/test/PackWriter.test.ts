@@ -398,4 +398,44 @@ describe("PackWriter", () => {
       }
     }).pipe(Effect.provide(live))
   )
+
+  it.effect("PackWriter.makeWithin writes packs one behind the other into a file that is left to its owner", () =>
+    Effect.gen(function* () {
+      const disk = yield* Disk
+      const path = yield* temporaryPath
+      let syncCount = 0
+      const encoding = RecordEncoding.zstd(yield* Zstd)
+      const options = { encoding, contentHash: true, itemsPerRecord: 2, bytesPerSync: 1 }
+      const head = bytesOf("head")
+      const places: Array<{ readonly offsetBytes: number; readonly sizeBytes: number }> = []
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const opened = yield* disk.open(path, "create")
+          const file: File = { ...opened, sync: Effect.sync(() => void syncCount++) }
+          yield* file.writeAt(head, 0)
+          let offsetBytes = head.length
+          for (const items of [three, [], [bytesOf("four")]]) {
+            const writer = yield* PackWriter.makeWithin({ file, offsetBytes }, options)
+            yield* writer.appendAll(items)
+            const { byteLength } = yield* writer.finish()
+            places.push({ offsetBytes, sizeBytes: byteLength })
+            offsetBytes += byteLength
+          }
+          yield* PackWriter.makeWithin({ file, offsetBytes }, options)
+        })
+      )
+      assert.strictEqual(syncCount, 0)
+      assert.deepStrictEqual(new Uint8Array(readFileSync(path).subarray(0, head.length)), head)
+      const source = yield* ByteSource.fromFile(path)
+      const read = (at: number) =>
+        Effect.gen(function* () {
+          const { offsetBytes, sizeBytes } = places[at]!
+          const reader = yield* PackReader.open(ByteSource.slice(source, offsetBytes, sizeBytes), { encoding })
+          yield* reader.verify()
+          return yield* Stream.runCollect(reader.range(0, reader.itemCount))
+        })
+      assert.deepStrictEqual([yield* read(0), yield* read(1), yield* read(2)], [three, [], [bytesOf("four")]])
+      assert.strictEqual(source.sizeBytes, places[2]!.offsetBytes + places[2]!.sizeBytes)
+    }).pipe(Effect.provide(live))
+  )
 })

@@ -2,6 +2,7 @@
 import * as nodePath from "node:path"
 import { Effect, type Scope } from "effect"
 import type { Disk, DiskError, File } from "../Disk.ts"
+import type { PackPlace } from "../PackWriter.ts"
 
 export interface PackDestination {
   /** The path that the finished file has. */
@@ -10,6 +11,19 @@ export interface PackDestination {
   /** Makes the whole, synced file durable under its path. Until it has succeeded the file goes with the scope. */
   readonly publish: Effect.Effect<void, DiskError>
 }
+
+/** A place in a file of somebody else, who makes it durable. */
+export const within = ({ file, offsetBytes: base }: PackPlace): PackDestination => ({
+  path: file.path,
+  file: {
+    ...file,
+    readAt: (target, offsetBytes) => file.readAt(target, base + offsetBytes),
+    writeAt: (bytes, offsetBytes) => file.writeAt(bytes, base + offsetBytes),
+    startWriteback: (offsetBytes, lengthBytes) => file.startWriteback(base + offsetBytes, lengthBytes),
+    sync: Effect.void
+  },
+  publish: Effect.void
+})
 
 /** Opens `temporaryPath`, to be renamed to `path` in the end, or else `path` itself, where nothing may be yet. */
 export const open: (

@@ -10,6 +10,7 @@ import {
   DiskFailed,
   type DiskOperation,
   type FileKind,
+  type MakeDirectoryOptions,
   type OpenMode
 } from "../Disk.ts"
 import * as LiveFile from "./LiveFile.ts"
@@ -95,14 +96,20 @@ const openDescriptor = (file: string, mode: OpenMode): Effect.Effect<number, Dis
   )
 
 /** Goes up to the first directory that exists and comes down making the others. */
-const makeDirectory: Disk["makeDirectory"] = Effect.fnUntraced(function* (directory: string) {
+const makeDirectory: Disk["makeDirectory"] = Effect.fnUntraced(function* (
+  directory: string,
+  options: MakeDirectoryOptions = {}
+) {
+  const mode = options.isPrivate === true ? 0o700 : 0o777
   const absent: Array<string> = []
   for (let current = directory; !(yield* directoryExists(current)); current = path.dirname(current)) {
     absent.unshift(current)
   }
   for (const current of absent) {
     // Somebody else may make it meanwhile; it was absent all the same, and nobody knows whether it is synced.
-    yield* pathCall("make directory", current, (callback) => fs.mkdir(current, callback)).pipe(
+    yield* pathCall("make directory", current, (callback) =>
+      fs.mkdir(current, { mode }, (cause) => callback(cause))
+    ).pipe(
       Effect.catchTag("DiskExists", (error) =>
         Effect.flatMap(directoryExists(current), (exists) => (exists ? Effect.void : Effect.fail(error)))
       )

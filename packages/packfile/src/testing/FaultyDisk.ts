@@ -141,7 +141,7 @@ export const make = (disk: Disk, plan: FaultPlan): FaultyDisk => {
       const opened = Effect.map(disk.open(path, mode), wrap)
       return plan.fault === "ENOSPC" && !needsSpace(mode) ? opened : guarded("open", path, opened)
     },
-    makeDirectory: (path) => guarded("make directory", path, disk.makeDirectory(path)),
+    makeDirectory: (path, options) => guarded("make directory", path, disk.makeDirectory(path, options)),
     syncDirectory: (path) => guarded("sync directory", path, disk.syncDirectory(path)),
     rename: (names) => guarded("rename", names.source, disk.rename(names)),
     unlink: (path) => guarded("unlink", path, disk.unlink(path)),
