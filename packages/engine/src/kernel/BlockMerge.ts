@@ -179,8 +179,10 @@ const mergeBlock = (merging: Merging, block: Row): void => {
   while (hasRow && merging.at < merging.to) {
     if (merging.order > 0) {
       keepRow(merging)
+      merging.sharedWithChange = merging.common
       hasRow = BlockCursor.next(cursor)
       if (hasRow) passRow(merging)
+      else merging.sharedWithChange = merging.common
     } else if (merging.order < 0) {
       const row = changes.order[merging.at]!
       if (!isDelete(changes.arena, row)) {
@@ -266,7 +268,6 @@ const endRun = (merging: Merging): void => {
 /** The cursor has come from a row that was kept, before the change, to the next one. */
 const passRow = (merging: Merging): void => {
   const { common, cursor } = merging
-  merging.sharedWithChange = common
   merging.sharedWithRow = cursor.shared
   compareBehind(merging, common, cursor.shared)
 }

@@ -67,12 +67,12 @@ export const page: (reader: Reader, options: PageOptions) => Effect.Effect<ReadP
       const last = scanned.blocks[scanned.blocks.length - 1]
       if (last !== undefined) range = reverse ? { prefix, lt: last.key } : { prefix, gt: last.key }
     }
-    const isBounded = isOver(paging)
-    if (reverse && !isBounded) {
+    const isRead = isScanned || paging.isPast
+    if (reverse && isRead) {
       const last = yield* floor(prefix)
       if (last !== undefined && compareBytes(last.key, prefix) !== 0) yield* take([last])
     }
-    return { rows: paging.rows, isEnd: !isBounded && !paging.isCut }
+    return { rows: paging.rows, isEnd: isRead && !paging.isCut }
   })
 
 interface Paging {
