@@ -46,7 +46,7 @@ export const readBehindRows: (
     })
     const fault = searchRows(search, page.rows)
     if (fault !== undefined) return yield* fault
-    if (page.rows.count > 0) after = keyOf(page.rows, page.rows.count - 1).slice()
+    if (page.rows.rowCount > 0) after = keyOf(page.rows, page.rows.rowCount - 1).slice()
     isEnd = page.isEnd
   }
   for (const { item, key } of LeastKeys.finish(least)) {
@@ -69,7 +69,7 @@ interface Search {
 const searchRows = (search: Search, rows: RowPage): RecordCorrupt | undefined => {
   const { builder, index, least, prefix, scratch } = search
   const { filter, lastKey, layout } = builder
-  for (let row = 0; row < rows.count; row++) {
+  for (let row = 0; row < rows.rowCount; row++) {
     const record = decodeRow(layout, rows.valueSource[row]!, rows.valueStart[row]!, rows.valueEnd[row]!)
     if (record instanceof Undecodable) {
       return corrupt({ path: search.path, layout, key: keyOf(rows, row), undecodable: record })

@@ -52,10 +52,10 @@ interface RecordKeys {
 
 const recordKeys = (rows: RowPage, header: Uint8Array, partCount: number): RecordKeys => {
   const keys: Array<Uint8Array> = []
-  const starts = new Int32Array(rows.count)
-  const buffer = new Uint8Array(rows.keys.length + rows.count * headerSizeBytes)
+  const starts = new Int32Array(rows.rowCount)
+  const buffer = new Uint8Array(rows.keys.length + rows.rowCount * headerSizeBytes)
   let at = 0
-  for (let row = 0; row < rows.count; row++) {
+  for (let row = 0; row < rows.rowCount; row++) {
     const entry = keyOf(rows, row)
     const start = primaryKeyStart(entry, partCount)
     starts[row] = start
@@ -82,7 +82,7 @@ const takeEntries = (options: TakeEntries): RecordCorrupt | undefined => {
   const { builder, entries, index, isEnd, rows, values } = options
   const { layout } = builder
   let row = 0
-  for (; row < rows.count && !isFull(builder); row++) {
+  for (; row < rows.rowCount && !isFull(builder); row++) {
     const value = values[row]
     builder.scannedCount++
     if (value === undefined) {
@@ -99,6 +99,6 @@ const takeEntries = (options: TakeEntries): RecordCorrupt | undefined => {
     else builder.orphanCount++
   }
   if (row > 0) builder.lastKey = keyOf(rows, row - 1).slice()
-  builder.isEnd = isEnd && row === rows.count
+  builder.isEnd = isEnd && row === rows.rowCount
   return undefined
 }

@@ -47,13 +47,13 @@ export const readWholeKey: (
 const takeRows = (path: string, builder: PageBuilder, rows: RowPage, isEnd: boolean): RecordCorrupt | undefined => {
   const { layout } = builder
   let row = 0
-  for (; row < rows.count && !isFull(builder); row++) {
+  for (; row < rows.rowCount && !isFull(builder); row++) {
     const record = decodeRow(layout, rows.valueSource[row]!, rows.valueStart[row]!, rows.valueEnd[row]!)
     if (record instanceof Undecodable) return corrupt({ path, layout, key: keyOf(rows, row), undecodable: record })
     builder.scannedCount++
     take(builder, record)
   }
   if (row > 0) builder.lastKey = keyOf(rows, row - 1).slice()
-  builder.isEnd = isEnd && row === rows.count
+  builder.isEnd = isEnd && row === rows.rowCount
   return undefined
 }
