@@ -119,13 +119,15 @@ export const separator = (target: Uint8Array, at: number): number => {
 
 /** Where the part that starts at `at` ends: its separator, or `end`. */
 export const partEnd = (bytes: Uint8Array, at: number, end: number): number => {
-  const separatorAt = bytes.indexOf(separatorByte, at)
-  return separatorAt < 0 || separatorAt > end ? end : separatorAt
+  let partEndAt = at
+  while (partEndAt < end && bytes[partEndAt] !== separatorByte) partEndAt++
+  return partEndAt
 }
 
 export const readString = (bytes: Uint8Array, at: number, end: number): string => {
-  const isEscaped = bytes.subarray(at, end).some((byte) => byte <= escapeByte)
-  const plain = isEscaped ? readBytes(bytes, at, end) : bytes.subarray(at, end)
+  let isPlain = true
+  for (let index = at; index < end; index++) if (bytes[index]! <= escapeByte) isPlain = false
+  const plain = isPlain ? bytes.subarray(at, end) : readBytes(bytes, at, end)
   const text = Utf8.decode(plain, 0, plain.length)
   if (text === undefined) throw new TupleCorrupt({ offsetBytes: at, detail: "expected UTF-8" })
   return text
