@@ -57,6 +57,8 @@ describe("Progress.render", () => {
       Progress.render(unknown, 10, "plain"),
       "5,000 entries  500/s  2 chunks frozen  Ingestion waits: disk full"
     )
+    const { entries: _, frozenChunks: __, ...uncounted } = unknown
+    assert.strictEqual(Progress.render(uncounted, 10, "plain"), "Ingestion waits: disk full")
     assert.notInclude(Progress.render(sample, 0.5, "plain"), "left")
     assert.include(
       Progress.render({ ...sample, done: 0, total: Option.some(0) }, 0, "plain"),

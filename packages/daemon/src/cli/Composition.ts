@@ -19,7 +19,7 @@ import * as DemoSource from "../source/DemoSource.ts"
 import * as NdjsonSource from "../source/NdjsonSource.ts"
 
 /** Loaded when it is named, so that nobody needs the library of an engine that is not used. */
-const engineLayer = (name: Config["engine"]["hot"]): Layer.Layer<Engine, never, Disk> =>
+export const engineLayer = (name: Config["engine"]["hot"]): Layer.Layer<Engine, never, Disk> =>
   Layer.unwrap(
     Effect.promise(async () =>
       name === "sqlite" ? (await import("@icecore/engine/sqlite")).layer : (await import("@icecore/engine/lmdb")).layer

@@ -4,6 +4,7 @@
 import { Command } from "effect/cli"
 import type { CliCommand } from "./CliServices.ts"
 import { auditCommand } from "./commands/AuditCommand.ts"
+import { archiveCommand } from "./commands/archive/ArchiveCommand.ts"
 import { backupCommand } from "./commands/BackupCommand.ts"
 import { configCommand } from "./commands/ConfigCommand.ts"
 import { getCommand } from "./commands/GetCommand.ts"
@@ -28,6 +29,7 @@ export const icecore: CliCommand<"icecore"> = Command.make("icecore").pipe(
     repairCommand,
     backupCommand,
     pruneCommand,
+    archiveCommand,
     configCommand
   ])
 )

@@ -11,6 +11,7 @@ import { version } from "../Version.ts"
 import { GetArgumentInvalid } from "./commands/GetCommand.ts"
 import { icecore } from "./Icecore.ts"
 import * as Output from "./Output.ts"
+import { RecordArgumentInvalid } from "./records/RecordArguments.ts"
 import * as StopStatus from "./StopStatus.ts"
 
 const exitFailed = 1
@@ -19,6 +20,7 @@ const exitUsage = 2
 const isUsageError = (error: unknown): boolean =>
   CliError.isCliError(error) ||
   error instanceof GetArgumentInvalid ||
+  error instanceof RecordArgumentInvalid ||
   error instanceof ConfigUnreadable ||
   error instanceof ConfigSyntax ||
   error instanceof ConfigUnknownKey ||

@@ -7,8 +7,8 @@ import * as Output from "./Output.ts"
 
 /** How far the work is. */
 export interface ProgressSample {
-  /** Entries that this run has done with. */
-  readonly entries: number
+  /** Entries that this run has done with; left out by work that does not count any. */
+  readonly entries?: number
   /** What `entries` counts. Default `entries`. */
   readonly unit?: string
   /** Chunks frozen by this run; left out by work that freezes none. */
@@ -31,7 +31,7 @@ const barWidth = 24
 
 /** The text of one moment. Rates are means since the start; the time left assumes that the input goes on as it went in this run. */
 export const render = (sample: ProgressSample, elapsedSeconds: number, style: "terminal" | "plain"): string => {
-  const rate = elapsedSeconds > 0 ? sample.entries / elapsedSeconds : 0
+  const { entries, unit = "entries" } = sample
   const share = Option.map(sample.total, (total) => (total === 0 ? 1 : Math.min(1, sample.done / total)))
   const doneNow = sample.done - (sample.doneBefore ?? 0)
   const left = Option.flatMap(sample.total, (total) =>
@@ -41,8 +41,12 @@ export const render = (sample: ProgressSample, elapsedSeconds: number, style: "t
   )
   const parts = [
     ...Option.toArray(Option.map(share, (value) => (style === "terminal" ? bar(value) : percent(value)))),
-    `${Output.formatCount(sample.entries)} ${sample.unit ?? "entries"}`,
-    `${Output.formatCount(rate)}/s`,
+    ...(entries === undefined
+      ? []
+      : [
+          `${Output.formatCount(entries)} ${unit}`,
+          `${Output.formatCount(elapsedSeconds > 0 ? entries / elapsedSeconds : 0)}/s`
+        ]),
     ...(sample.frozenChunks === undefined ? [] : [`${Output.formatCount(sample.frozenChunks)} chunks frozen`]),
     ...Option.toArray(Option.map(left, (seconds) => `${Output.formatSeconds(seconds)} left`)),
     ...Option.toArray(sample.problem)

@@ -1,0 +1,39 @@
+/**
+ * Arguments and flags that several commands on records have.
+ */
+import type { Option } from "effect"
+import { Argument, Flag } from "effect/cli"
+
+const sourceText = "An archive of any kind, or the directory of a record store"
+
+/** What is read. */
+export const sourceArgument: Argument.Argument<string> = Argument.String("source").pipe(
+  Argument.withDescription(sourceText)
+)
+
+export const typeArgument: Argument.Argument<string> = Argument.String("type").pipe(
+  Argument.withDescription("A record type, or the beginning of its name")
+)
+
+export const syncFlag: Flag.Flag<Option.Option<string>> = Flag.String("sync").pipe(
+  Flag.withDescription("Read the sync with this id, whether it has ended or not (default: the one that ended last)"),
+  Flag.withMetavar("ID"),
+  Flag.optional
+)
+
+export const syncsFlag: Flag.Flag<ReadonlyArray<string>> = Flag.String("sync").pipe(
+  Flag.withDescription("Only the sync with this id; may be given more than once"),
+  Flag.withMetavar("ID"),
+  Flag.atLeast(0)
+)
+
+export const typesFlag: Flag.Flag<ReadonlyArray<string>> = Flag.String("type").pipe(
+  Flag.withDescription("Only this record type; may be given more than once"),
+  Flag.withMetavar("TYPE"),
+  Flag.atLeast(0)
+)
+
+export const ndjsonFlag: Flag.Flag<boolean> = Flag.Boolean("ndjson").pipe(
+  Flag.withDescription("Print a line of JSON for each"),
+  Flag.withDefault(false)
+)

@@ -1,0 +1,97 @@
+/**
+ * Records as tables: the key first, then every field in which a record of the first page has something.
+ */
+import { RecordNdjson, type RecordType } from "@icecore/engine"
+import { Effect } from "effect"
+import * as Table from "../Table.ts"
+import { RecordArgumentInvalid } from "./RecordArguments.ts"
+
+/** Columns of a terminal that a cell takes, unless all of it is asked for. */
+const cellColumns = 40
+
+/** Characters of a value that are looked at for a cell that is cut. More of them than that never fit. */
+const cellCharacters = 1_000
+
+type JsonRecord = Readonly<Record<string, unknown>>
+
+export interface RecordTable {
+  readonly header: string
+  readonly row: (record: object) => string
+}
+
+/** A table for records of the type, with columns and widths as these first ones need. */
+export const make = (
+  type: RecordType.Any,
+  sample: ReadonlyArray<object>,
+  options: { readonly fields: ReadonlyArray<string>; readonly wide: boolean }
+): RecordTable => {
+  const rows = sample.map((record) => RecordNdjson.toJson(type, record))
+  const fields = options.fields.length > 0 ? options.fields : fieldsWithValues(type, rows)
+  const cellsOf = (row: JsonRecord): ReadonlyArray<string> =>
+    fields.map((field) => cellOf(type, field, row[field], options.wide))
+  const columns = fields.map((name): Table.Column => ({ name, align: isNumber(type, name) ? "right" : "left" }))
+  const table = Table.make(columns, rows.map(cellsOf), options.wide ? {} : { maxCellColumns: cellColumns })
+  return { header: table.header, row: (record) => table.row(cellsOf(RecordNdjson.toJson(type, record))) }
+}
+
+/** The fields of a key, and then the others in their order. */
+const orderedFields = (type: RecordType.Any): ReadonlyArray<string> => [
+  ...new Set([...type.keyParts.map(({ path }) => path[0]!), ...type.shape.fields.map(({ name }) => name)])
+]
+
+const fieldsWithValues = (type: RecordType.Any, rows: ReadonlyArray<JsonRecord>): ReadonlyArray<string> => {
+  const isKey = new Set(type.keyParts.map(({ path }) => path[0]))
+  return orderedFields(type).filter((field) => isKey.has(field) || rows.some((row) => !isEmpty(row[field])))
+}
+
+const isEmpty = (value: unknown): boolean =>
+  value === undefined ||
+  value === null ||
+  value === "" ||
+  (typeof value === "object" && Object.keys(value).length === 0)
+
+const isNumber = (type: RecordType.Any, field: string): boolean => {
+  const shape = type.shape.fields.find(({ name }) => name === field)?.shape
+  const kind = shape?.kind === "nullable" ? shape.value.kind : shape?.kind
+  return (kind === "int" || kind === "bigint" || kind === "number") && field !== type.recency
+}
+
+const cellOf = (type: RecordType.Any, field: string, value: unknown, wide: boolean): string => {
+  if (value === undefined || value === null) return ""
+  if (field === type.recency && typeof value === "number") return formatMicros(value)
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return cut(value.join(", "), wide)
+  return cut(typeof value === "object" ? JSON.stringify(value) : String(value), wide)
+}
+
+const cut = (text: string, wide: boolean): string => (wide ? text : text.slice(0, cellCharacters))
+
+/** A time in microseconds since 1970, to the second; the number itself where no calendar has it. */
+export const formatMicros = (micros: number): string => {
+  const date = new Date(Math.floor(micros / 1_000))
+  return Number.isNaN(date.getTime()) ? String(micros) : `${date.toISOString().slice(0, -5)}Z`
+}
+
+/** The fields of one record, each with all of its value. */
+export const pairsOf = (type: RecordType.Any, record: object): ReadonlyArray<readonly [string, string]> => {
+  const row: JsonRecord = RecordNdjson.toJson(type, record)
+  return orderedFields(type)
+    .filter((field) => row[field] !== undefined)
+    .map((field) => [field, cellOf(type, field, row[field], true)])
+}
+
+/** The names of fields that were asked for, as one text with commas. */
+export const parseFields = (
+  type: RecordType.Any,
+  text: string
+): Effect.Effect<ReadonlyArray<string>, RecordArgumentInvalid> => {
+  const names = text.split(",").filter((name) => name !== "")
+  const known = type.shape.fields.map(({ name }) => name)
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown === undefined) return Effect.succeed(names)
+  return Effect.fail(
+    new RecordArgumentInvalid({
+      argument: `--fields=${text}`,
+      detail: `${type.name} has no field ${unknown}, expected ${known.join(", ")}`
+    })
+  )
+}
