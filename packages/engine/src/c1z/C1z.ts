@@ -9,18 +9,35 @@
  * ```
  *
  * Opening one unpacks it into a private directory, reads every row, and writes it as a record of `@icecore/engine/access`
- * into a record store beside it, which is what is read. Nothing of a row is lost: what no field of its record holds is kept as an
- * annotation, and {@link C1zReport} counts that and what is not in the records at all.
+ * into a record store beside it, which is what is read. What no field of its record holds is kept as an annotation, and
+ * {@link C1zReport} counts that and what is not in the records at all. It takes the space of the database and of the store, until
+ * the scope closes that of the store alone.
  */
 import type { ZstdStream } from "@icecore/codec"
-import type { Disk } from "@icecore/packfile"
+import { Disk } from "@icecore/packfile"
 import { Effect, type Layer, type Scope } from "effect"
-import type { OpenArchive, OpenArchiveOptions, OpenError } from "../Archive.ts"
+import type { ArchiveSource, Manifest, OpenArchive, OpenArchiveOptions, OpenError } from "../Archive.ts"
 import * as ArchiveFormats from "../ArchiveFormats.ts"
+import * as Access from "../access/AccessRecords.ts"
+import { Engine } from "../Engine.ts"
+import { keyLayoutVersion } from "../format/RecordLayout.ts"
+import * as PrivateDirectory from "../internal/archive/PrivateDirectory.ts"
+import { loadSqliteDriver, type SqliteConnection, type SqliteDriver } from "../live/SqliteDriver.ts"
+import * as SqliteEngine from "../live/SqliteEngine.ts"
+import * as RecordReader from "../RecordReader.ts"
+import * as RecordStore from "../RecordStore.ts"
+import * as RecordType from "../RecordType.ts"
+import type { SyncRun } from "../SyncRun.ts"
+import type { C1zError } from "./C1zError.ts"
 import type { C1zReport } from "./C1zReport.ts"
+import { attempt, type TranslationError, translate } from "./C1zTranslation.ts"
+import { magic, unpack } from "./C1zUnpack.ts"
 
 export { type C1zError, C1zLimitExceeded, C1zRowInvalid, C1zSchemaInvalid, C1zUnreadable } from "./C1zError.ts"
 export type { C1zReport, TableReport } from "./C1zReport.ts"
+
+/** How errors and listings name the format. */
+const formatName = "c1z"
 
 /** An older archive that is open for a scope. */
 export interface OpenC1z extends OpenArchive {
@@ -32,16 +49,95 @@ export interface OpenC1z extends OpenArchive {
 export const open: (
   path: string,
   options?: OpenArchiveOptions
-) => Effect.Effect<OpenC1z, OpenError, Disk | ZstdStream | Scope.Scope> = Effect.fn("C1z.open")(
-  (_path: string, _options?: OpenArchiveOptions) => Effect.die("not built yet")
-)
+) => Effect.Effect<OpenC1z, OpenError, Disk | ZstdStream | Scope.Scope> = Effect.fn("C1z.open")(function* (
+  path,
+  options = {}
+) {
+  const engine = yield* Engine
+  const directory = yield* PrivateDirectory.make(options.temporaryDirectory)
+  const store = yield* openStore(`${directory}/store`)
+  const { report, sizeBytes } = yield* unpackInto(store, path, `${directory}/database`, options)
+  const { database } = store
+  const source: ArchiveSource = {
+    path,
+    engineName: engine.name,
+    snapshot: database.snapshot,
+    database: { engine, checkpoint: database.checkpoint }
+  }
+  const reader = yield* RecordReader.make({
+    reader: database.snapshot,
+    path,
+    ...(options.types === undefined ? {} : { types: options.types })
+  })
+  const manifest = manifestOf(engine.name, yield* reader.listSyncs)
+  return { info: { path, format: formatName, sizeBytes, manifest, report }, reader, rows: database, source, report }
+}, Effect.provide(SqliteEngine.layer))
 
-const magic = new TextEncoder().encode("C1ZF\0")
+/** A new store of our own: what could be wrong with an older one is a bug here. */
+const openStore = (path: string): Effect.Effect<RecordStore.RecordStore, OpenError, Engine | Scope.Scope> =>
+  Effect.catchTags(RecordStore.open({ path, types: Access.types }), {
+    NotRecordStore: Effect.die,
+    RecordTypeChanged: Effect.die,
+    RecordMisuse: Effect.die
+  })
+
+/** Unpacks the database, translates it, and removes it. */
+const unpackInto = Effect.fnUntraced(function* (
+  store: RecordStore.RecordStore,
+  path: string,
+  target: string,
+  options: OpenArchiveOptions
+): Effect.fn.Return<{ readonly report: C1zReport; readonly sizeBytes: number }, OpenError, Disk | ZstdStream> {
+  const disk = yield* Disk
+  const driver = yield* Effect.promise(loadSqliteDriver)
+  const { sizeBytes } = yield* unpack({ path, target, limits: options.limits ?? {} })
+  const report = yield* Effect.acquireUseRelease(
+    openDatabase(driver, path, target),
+    (connection): Effect.Effect<C1zReport, TranslationError> => translate({ connection, path, store }),
+    (connection) => Effect.sync(() => connection.close())
+  )
+  yield* disk.unlink(target)
+  return { report, sizeBytes }
+})
+
+/** No code of the file runs, nothing is written, and what is not there is not made up from files beside it. */
+const safeSql = `
+  PRAGMA trusted_schema = OFF;
+  PRAGMA query_only = ON;
+  PRAGMA cell_size_check = ON;
+  PRAGMA mmap_size = 0;
+  PRAGMA temp_store = MEMORY;
+`
+
+const openDatabase = (driver: SqliteDriver, path: string, target: string): Effect.Effect<SqliteConnection, C1zError> =>
+  attempt(path, () => {
+    const connection = driver.openReading(target)
+    try {
+      connection.exec(safeSql)
+    } catch (cause) {
+      connection.close()
+      throw cause
+    }
+    return connection
+  })
+
+/** What the archive would say of itself, if it were one of ours. */
+const manifestOf = (engine: string, runs: ReadonlyArray<SyncRun>): Manifest => ({
+  format_version: 1,
+  creator: formatName,
+  created_at: runs.reduce((latest, run) => Math.max(latest, run.ended_at ?? run.started_at), 0),
+  engine,
+  key_layout_version: keyLayoutVersion,
+  encoding: "pack",
+  types: Access.types.map(RecordType.describe),
+  syncs: runs.map(({ token: _, ...run }) => run),
+  parts: []
+})
 
 /** Lets `Archive.open` and its like read older archives. */
 export const layer: Layer.Layer<never, never, Disk | ZstdStream> = ArchiveFormats.layerAdding(
   Effect.map(Effect.context<Disk | ZstdStream>(), (context) => ({
-    name: "c1z",
+    name: formatName,
     matches: (head) => magic.every((byte, at) => head[at] === byte),
     open: (path, options) => Effect.provide(open(path, options), context)
   }))

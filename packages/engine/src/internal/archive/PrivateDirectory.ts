@@ -1,0 +1,42 @@
+/** Directories that archives are unpacked into: fresh, nobody else's, and gone with their scope. */
+import * as os from "node:os"
+import { Disk, type DiskError, DiskExists } from "@icecore/packfile"
+import { Effect, Random, type Scope } from "effect"
+import { Hex } from "effect/encoding"
+
+/** Bytes of chance in a name: nobody can have made it before. */
+const nameBytes = 16
+
+/**
+ * Makes a directory in `parent`, by default the system's directory for temporary files, that only its owner may enter. The scope
+ * removes it with all that is in it; what cannot be removed is logged and left.
+ */
+export const make: (parent?: string) => Effect.Effect<string, DiskError, Disk | Scope.Scope> = Effect.fnUntraced(
+  function* (parent: string = os.tmpdir()) {
+    const disk = yield* Disk
+    const chance = new Uint8Array(nameBytes)
+    for (let at = 0; at < nameBytes; at++) chance[at] = yield* Random.nextIntBetween(0, 255)
+    const path = `${parent}/icecore-${Hex.encode(chance)}`
+    yield* Effect.acquireRelease(makeFresh(disk, path), () =>
+      Effect.catch(removeAll(disk, path), (error) =>
+        Effect.logWarning(`Cannot remove the private directory ${path}: ${error.message}`)
+      )
+    )
+    return path
+  }
+)
+
+/** A directory that was there already may be somebody else's. */
+const makeFresh = Effect.fnUntraced(function* (disk: Disk, path: string) {
+  const made = yield* disk.makeDirectory(path, { isPrivate: true })
+  if (made.at(-1) !== path) return yield* new DiskExists({ operation: "make directory", path })
+})
+
+const removeAll = (disk: Disk, path: string): Effect.Effect<void, DiskError> =>
+  Effect.gen(function* () {
+    for (const { name, kind } of yield* disk.list(path)) {
+      const child = `${path}/${name}`
+      yield* kind === "directory" ? removeAll(disk, child) : disk.unlink(child)
+    }
+    yield* disk.removeDirectory(path)
+  })
