@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import { RecordCodec, type RecordShape } from "../src/index.ts"
+import { MessagePackWriter } from "../src/kernel/MessagePackWriter.ts"
 import { type Grant, grant, grantShape } from "./RecordGenerators.ts"
 import { fromHex, toHex } from "./Vectors.ts"
 
@@ -142,6 +143,13 @@ describe("RecordCodec", () => {
     assert.deepStrictEqual(refusal(scalar("json"), { value: circle }), ["value[0]", "an array"])
   })
 
+  it("MessagePackWriter writes JSON of the full depth after JSON that it refused", () => {
+    const writer = new MessagePackWriter()
+    writer.startOwn()
+    assert.throws(() => writer.json([[undefined]]))
+    writer.json(nested(64))
+  })
+
   it("RecordCodec.decode names the path of what is not of the shape", () => {
     assert.deepStrictEqual(damage(scalar("string"), ""), ["", "the bytes end at byte 0"])
     assert.deepStrictEqual(damage(scalar("string"), "0091a161"), ["", "found schema version 0 at byte 1"])
@@ -173,6 +181,9 @@ describe("RecordCodec", () => {
       [scalar("int"), "0191d0ff"],
       [scalar("int"), "0191cb3ff0000000000000"],
       [scalar("int"), "cc0191cc80"],
+      [scalar("int"), "0191cb3ff8000000000000"],
+      [scalar("int"), "0191cb4340000000000000"],
+      [scalar("json"), "0191cb7ff0000000000000"],
       [scalar("number"), "0191ca3f000000"],
       [scalar("number"), "0191cb7ff8000000000001"],
       [scalar("number"), "0191cb8000000000000000"],
@@ -181,6 +192,7 @@ describe("RecordCodec", () => {
       [scalar("json"), "019182a16101a16101"],
       [scalar("string"), "01dc0001a161"],
       [structOf(field("value", { kind: "int" }, true)), "0191c0"],
+      [structOf(field("value", { kind: "json" }, true), field("next", { kind: "int" })), "0192920506"],
       [scalar("int"), "019205c0"]
     ]
     for (const [shape, hex] of other) assert.isString(damage(shape, hex)[1], hex)
@@ -191,9 +203,10 @@ describe("RecordCodec", () => {
     const map = structOf(field("value", { kind: "record", value: { kind: "int" } }))
     const before = process.memoryUsage().arrayBuffers
     for (let round = 0; round < 100; round++) {
-      damage(list, "0191ddffffffff")
-      damage(map, "0191dfffffffff")
-      damage(scalar("json"), "0191ddffffffff")
+      for (const shape of [list, scalar("json")]) {
+        assert.strictEqual(damage(shape, "0191ddffffffff")[1], "expected 4294967295 bytes or more, found 0, at byte 7")
+      }
+      assert.strictEqual(damage(map, "0191dfffffffff")[1], "expected 8589934590 bytes or more, found 0, at byte 7")
       damage(scalar("string"), "0191dbffffffff")
       damage(scalar("bytes"), "0191c6ffffffff")
       damage(scalar("int"), "01ddffffffff01")
@@ -212,7 +225,9 @@ describe("RecordCodec", () => {
     const older = structOf(field("inner", scalar("int")))
     const hex = "059292050690"
     for (const codec of both(older, 2)) {
-      const record = codec.decodeUnsafe(fromHex(hex))
+      const bytes = fromHex(hex)
+      const record = codec.decodeUnsafe(bytes)
+      bytes.fill(0)
       assert.strictEqual(toHex(codec.encodeUnsafe({ ...record })), hex)
       const { inner } = record as { readonly inner: { readonly value: number } }
       assert.strictEqual(toHex(codec.encodeUnsafe({ ...record, inner: { ...inner, value: 9 } })), "059292090690")
