@@ -110,14 +110,20 @@ export const archiveListCommand: CliCommand<"list"> = Command.make(
         pageSize,
         pageToken: input["page-token"],
         next: (size: number, token: Option.Option<string>) =>
-          reader.list(type, {
-            sync: run.sync_id,
-            pageSize: size,
-            ...(Option.isSome(index) ? { index: index.value } : {}),
-            ...(Option.isSome(prefix) ? { prefix: prefix.value } : {}),
-            ...(input.where.length > 0 ? { filter } : {}),
-            ...(Option.isSome(token) ? { pageToken: token.value } : {})
-          })
+          Effect.mapError(
+            reader.list(type, {
+              sync: run.sync_id,
+              pageSize: size,
+              ...(Option.isSome(index) ? { index: index.value } : {}),
+              ...(Option.isSome(prefix) ? { prefix: prefix.value } : {}),
+              ...(input.where.length > 0 ? { filter } : {}),
+              ...(Option.isSome(token) ? { pageToken: token.value } : {})
+            }),
+            (error) =>
+              error._tag === "InvalidPageToken"
+                ? new RecordArguments.RecordArgumentInvalid({ argument: "--page-token", detail: `it ${error.detail}` })
+                : error
+          )
       }
       if (input.json) return yield* printJson(pages, type, run.sync_id)
       if (input.ndjson) return yield* printLines(pages, type)
@@ -154,14 +160,13 @@ const wholeNumber = (
 
 type Page = RecordReader.Page<object>
 
+type ListError = RecordReader.RecordListError | RecordArguments.RecordArgumentInvalid
+
 interface Pages {
   readonly limit: number
   readonly pageSize: number
   readonly pageToken: Option.Option<string>
-  readonly next: (
-    pageSize: number,
-    pageToken: Option.Option<string>
-  ) => Effect.Effect<Page, RecordReader.RecordListError>
+  readonly next: (pageSize: number, pageToken: Option.Option<string>) => Effect.Effect<Page, ListError>
 }
 
 /** What a listing came to. */
@@ -175,7 +180,7 @@ interface Listed {
 const forEachPage: <E, R>(
   pages: Pages,
   use: (records: ReadonlyArray<object>) => Effect.Effect<void, E, R>
-) => Effect.Effect<Listed, E | RecordReader.RecordListError, R> = Effect.fnUntraced(function* (pages, use) {
+) => Effect.Effect<Listed, E | ListError, R> = Effect.fnUntraced(function* (pages, use) {
   let token = pages.pageToken
   let count = 0
   let orphanCount = 0
