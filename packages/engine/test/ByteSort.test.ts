@@ -26,12 +26,21 @@ const expectedOf = (keys: ReadonlyArray<Uint8Array>, isDropped: (row: number) =>
   return { order: rows.filter(isLast), superseded: rows.filter((row, at) => !isLast(row, at)).sort((a, b) => a - b) }
 }
 
-it("ByteSort orders keys bytewise, keeps the last of equal ones and says which it superseded", () => {
+const sharedOf = (keys: ReadonlyArray<Uint8Array>) =>
+  keys.map((each, at) => {
+    const before = keys[at - 1] ?? nothing
+    let same = 0
+    while (same < before.length && before[same] === each[same]) same++
+    return same
+  })
+
+it("ByteSort orders keys bytewise, says what neighbours share, keeps the last of equal ones and says which it superseded", () => {
   fc.assert(
     fc.property(fc.array(key, { maxLength: 300 }), (keys) => {
-      const { count, order, superseded } = ByteSort.sort(arenaOf(keys))
+      const { count, order, shared, superseded } = ByteSort.sort(arenaOf(keys))
       const expected = expectedOf(keys, () => false)
       assert.deepStrictEqual([...order.subarray(0, count)], expected.order)
+      assert.deepStrictEqual([...shared.subarray(0, count)], sharedOf(expected.order.map((row) => keys[row]!)))
       assert.deepStrictEqual(
         superseded.toSorted((left, right) => left - right),
         expected.superseded

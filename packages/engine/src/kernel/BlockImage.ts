@@ -5,11 +5,15 @@
 import { maxKeySizeBytes } from "../Engine.ts"
 import { varintSize, varintSizeBytes, writeVarint } from "../format/BlockFormat.ts"
 import * as BlockCursor from "./BlockCursor.ts"
+import { copyBytes, viewOf } from "./ByteCopy.ts"
+import { keySizeOf, keyStartOf, type RowArena, valueSizeOf } from "./RowArena.ts"
 
 export interface BlockImage {
   /** Bytes of a block with more than one row, at most. */
   readonly targetSizeBytes: number
   bytes: Uint8Array
+  /** Of `bytes`. */
+  view: DataView
   /** Where the rows begin and end. */
   start: number
   end: number
@@ -32,22 +36,26 @@ const fullShare = 0.9
 const firstSizeBytes = 64 * 1024
 const keptSizeBytes = 1024 * 1024
 
-export const make = (targetSizeBytes: number): BlockImage => ({
-  targetSizeBytes,
-  bytes: new Uint8Array(firstSizeBytes),
-  start: varintSizeBytes,
-  end: varintSizeBytes,
-  rowCount: 0,
-  firstKey: new Uint8Array(maxKeySizeBytes),
-  firstKeySize: 0,
-  cursor: BlockCursor.make()
-})
+export const make = (targetSizeBytes: number): BlockImage => {
+  const bytes = new Uint8Array(firstSizeBytes)
+  return {
+    targetSizeBytes,
+    bytes,
+    view: viewOf(bytes),
+    start: varintSizeBytes,
+    end: varintSizeBytes,
+    rowCount: 0,
+    firstKey: new Uint8Array(maxKeySizeBytes),
+    firstKeySize: 0,
+    cursor: BlockCursor.make()
+  }
+}
 
 export const clear = (image: BlockImage): void => {
   image.start = varintSizeBytes
   image.end = varintSizeBytes
   image.rowCount = 0
-  if (image.bytes.length > keptSizeBytes) image.bytes = new Uint8Array(firstSizeBytes)
+  if (image.bytes.length > keptSizeBytes) useBytes(image, new Uint8Array(firstSizeBytes))
 }
 
 /** Bytes of the block that all rows would make. */
@@ -69,40 +77,54 @@ export const lastKeyOf = (image: BlockImage): Uint8Array => {
   return cursor.key.slice(0, cursor.keySize)
 }
 
-/** Adds a row whose key shares `shared` bytes with the last one's. Key and value lie somewhere in buffers. */
-export const addRow = (
-  image: BlockImage,
-  shared: number,
-  keyBytes: Uint8Array,
-  keyStart: number,
-  keySize: number,
-  valueBytes: Uint8Array,
-  valueStart: number,
-  valueEnd: number
-): void => {
-  const valueSize = valueEnd - valueStart
+/** Adds a row of an arena, whose key shares `shared` bytes with the last one's. */
+export const addArenaRow = (image: BlockImage, shared: number, arena: RowArena, row: number): void => {
+  const { bytes: source, view: sourceView } = arena
+  const start = keyStartOf(arena, row)
+  const keySize = keySizeOf(arena, row)
+  const valueStart = start + keySize
+  const valueSize = valueSizeOf(arena, row)
   reserve(image, rowHeadBytes + keySize + valueSize)
-  const { bytes } = image
+  const { bytes, view } = image
   let at = image.end
   if (image.rowCount === 0) {
-    const { firstKey } = image
-    for (let index = 0; index < keySize; index++) firstKey[index] = keyBytes[keyStart + index]!
+    image.firstKey.set(source.subarray(start, valueStart))
     image.firstKeySize = keySize
   } else {
     at = writeVarint(bytes, at, shared)
     at = writeVarint(bytes, at, keySize - shared)
-    for (let index = shared; index < keySize; index++) bytes[at++] = keyBytes[keyStart + index]!
+    copyBytes(bytes, view, at, source, sourceView, start + shared, valueStart)
+    at += keySize - shared
   }
   at = writeVarint(bytes, at, valueSize)
-  copy(bytes, at, valueBytes, valueStart, valueEnd)
+  copyBytes(bytes, view, at, source, sourceView, valueStart, valueStart + valueSize)
   image.end = at + valueSize
+  image.rowCount++
+}
+
+/** Adds the cursor's row, whose key shares `shared` bytes with the last one's. */
+export const addCursorRow = (image: BlockImage, shared: number, cursor: BlockCursor.BlockCursor): void => {
+  const { bytes: source, key, keySize, valueEnd, valueSizeStart } = cursor
+  reserve(image, rowHeadBytes + keySize + valueEnd - valueSizeStart)
+  const { bytes } = image
+  let at = image.end
+  if (image.rowCount === 0) {
+    image.firstKey.set(key)
+    image.firstKeySize = keySize
+  } else {
+    at = writeVarint(bytes, at, shared)
+    at = writeVarint(bytes, at, keySize - shared)
+    for (let index = shared; index < keySize; index++) bytes[at++] = key[index]!
+  }
+  bytes.set(source.subarray(valueSizeStart, valueEnd), at)
+  image.end = at + valueEnd - valueSizeStart
   image.rowCount++
 }
 
 /** Adds rows as they stand in a block, of which the first follows there on the image's last one. */
 export const addRun = (image: BlockImage, source: Uint8Array, start: number, end: number, rowCount: number): void => {
   reserve(image, end - start)
-  copy(image.bytes, image.end, source, start, end)
+  image.bytes.set(source.subarray(start, end), image.end)
   image.end += end - start
   image.rowCount += rowCount
 }
@@ -181,14 +203,10 @@ const reserve = (image: BlockImage, size: number): void => {
   if (needed <= image.bytes.length) return
   const bytes = new Uint8Array(Math.max(needed, image.bytes.length * 2))
   bytes.set(image.bytes.subarray(0, image.end))
-  image.bytes = bytes
+  useBytes(image, bytes)
 }
 
-/** PERF: a loop for what is short, because a view costs as much as 60 bytes. */
-const copy = (target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): void => {
-  if (end - start > 64) {
-    target.set(source.subarray(start, end), at)
-    return
-  }
-  for (let index = start, to = at; index < end; index++, to++) target[to] = source[index]!
+const useBytes = (image: BlockImage, bytes: Uint8Array): void => {
+  image.bytes = bytes
+  image.view = viewOf(bytes)
 }

@@ -11,7 +11,8 @@ import { headerSizeBytes } from "../format/RecordLayout.ts"
 import { compareBytes } from "../internal/Bounds.ts"
 import * as BlockCursor from "./BlockCursor.ts"
 import * as BlockImage from "./BlockImage.ts"
-import { isDelete, keyOf, type RowArena } from "./RowArena.ts"
+import type { SortedRows } from "./ByteSort.ts"
+import { isDelete, keyOf, keySizeOf, keyStartOf, type RowArena, valueSizeOf } from "./RowArena.ts"
 
 /** Existing blocks of one header, ascending, that hold or would hold the rows of some changes. */
 export interface TouchedBlocks {
@@ -35,10 +36,10 @@ export interface MergeSink {
   readonly onRemoved: (row: number, bytes: Uint8Array, start: number, end: number) => void
 }
 
-/** Changes to the rows of one header: those of `order` from `from` up to `to`. */
+/** Changes to the rows of one header: those at the places from `from` up to `to`. */
 export interface Changes {
   readonly arena: RowArena
-  readonly order: Uint32Array
+  readonly sorted: SortedRows
   readonly from: number
   readonly to: number
 }
@@ -143,7 +144,7 @@ const makeMerging = (changes: Changes, sink: MergeSink, target: number): Merging
 }
 
 /** The place of the first change from `at` on that is not below the key. */
-const placeOf = ({ arena, order, to }: Changes, at: number, key: Uint8Array): number => {
+const placeOf = ({ arena, sorted: { order }, to }: Changes, at: number, key: Uint8Array): number => {
   let low = at
   let high = to
   while (low < high) {
@@ -184,7 +185,7 @@ const mergeBlock = (merging: Merging, block: Row): void => {
       if (hasRow) passRow(merging)
       else merging.sharedWithChange = merging.common
     } else if (merging.order < 0) {
-      const row = changes.order[merging.at]!
+      const row = changes.sorted.order[merging.at]!
       if (!isDelete(changes.arena, row)) {
         insert(merging, row)
         putWaiting(merging)
@@ -202,24 +203,24 @@ const mergeBlock = (merging: Merging, block: Row): void => {
 const joinImage = (merging: Merging): void => {
   const { changes, cursor, image } = merging
   const last = BlockImage.lastKeyOf(image)
-  merging.sharedWithRow = commonSize(last, 0, last.length, cursor.key, 0, cursor.keySize)
+  merging.sharedWithRow = commonSize(last, last.length, cursor.key, cursor.keySize)
   if (merging.at === merging.to) return
-  const { bytes, keySize, keyStart } = changes.arena
-  const row = changes.order[merging.at]!
-  merging.sharedWithChange = commonSize(last, 0, last.length, bytes, keyStart[row]!, keySize[row]!)
+  const key = keyOf(changes.arena, changes.sorted.order[merging.at]!)
+  merging.sharedWithChange = commonSize(last, last.length, key, key.length)
 }
 
 /** Sets `common` and `order` of change and row, which agree up to `depth`. */
 const compareFrom = (merging: Merging, depth: number): void => {
   const { changes, cursor } = merging
-  const { bytes, keySize, keyStart } = changes.arena
-  const row = changes.order[merging.at]!
-  const start = keyStart[row]!
-  const size = Math.min(keySize[row]!, cursor.keySize)
+  const { bytes } = changes.arena
+  const row = changes.sorted.order[merging.at]!
+  const start = keyStartOf(changes.arena, row)
+  const keySize = keySizeOf(changes.arena, row)
+  const size = Math.min(keySize, cursor.keySize)
   let common = depth
   while (common < size && bytes[start + common] === cursor.key[common]) common++
   merging.common = common
-  merging.order = common < size ? bytes[start + common]! - cursor.key[common]! : keySize[row]! - cursor.keySize
+  merging.order = common < size ? bytes[start + common]! - cursor.key[common]! : keySize - cursor.keySize
 }
 
 /** Change and row are both behind one key, with which they share so many bytes. */
@@ -238,16 +239,13 @@ const keepRow = (merging: Merging): void => {
   if (merging.isLinked) {
     merging.runCount++
   } else {
-    addCursorRow(image, merging.sharedWithRow, cursor)
+    BlockImage.addCursorRow(image, merging.sharedWithRow, cursor)
     merging.runStart = cursor.valueEnd
     merging.runCount = 0
     merging.isLinked = true
   }
   merging.runEnd = cursor.valueEnd
 }
-
-const addCursorRow = (image: BlockImage.BlockImage, shared: number, cursor: BlockCursor.BlockCursor): void =>
-  BlockImage.addRow(image, shared, cursor.key, 0, cursor.keySize, cursor.bytes, cursor.valueStart, cursor.valueEnd)
 
 /** The cursor's row and all behind it go to the image; those behind are not looked at. */
 const keepRest = (merging: Merging): void => {
@@ -287,7 +285,7 @@ const applyChange = (merging: Merging): boolean => {
   const { changes, cursor, image, sink } = merging
   const { arena } = changes
   const { valueEnd, valueStart } = cursor
-  const row = changes.order[merging.at]!
+  const row = changes.sorted.order[merging.at]!
   const isRemoved = isDelete(arena, row)
   if (isRemoved) {
     endRun(merging)
@@ -300,7 +298,7 @@ const applyChange = (merging: Merging): boolean => {
       keepRow(merging)
     } else {
       endRun(merging)
-      addChange(image, merging.sharedWithRow, arena, row)
+      BlockImage.addArenaRow(image, merging.sharedWithRow, arena, row)
       merging.isChanged = true
     }
   }
@@ -316,50 +314,31 @@ const applyChange = (merging: Merging): boolean => {
 
 /** Whether the row of the arena has the value of the cursor's row. */
 const hasValue = (arena: RowArena, row: number, { bytes, valueEnd, valueStart }: BlockCursor.BlockCursor): boolean => {
-  const size = arena.valueSize[row]!
+  const size = valueSizeOf(arena, row)
   if (size !== valueEnd - valueStart) return false
-  const start = arena.keyStart[row]! + arena.keySize[row]!
+  const start = keyStartOf(arena, row) + keySizeOf(arena, row)
   for (let index = 0; index < size; index++) {
     if (arena.bytes[start + index] !== bytes[valueStart + index]) return false
   }
   return true
 }
 
-/** Bytes that the next change's key shares with that of the change after it, which is 0 when there is none. */
-const nextChangeShared = ({ at, changes: { arena, order }, to }: Merging): number => {
-  if (at + 1 >= to) return 0
-  const { bytes, keySize, keyStart } = arena
-  const [row, next] = [order[at]!, order[at + 1]!]
-  return commonSize(bytes, keyStart[row]!, keySize[row]!, bytes, keyStart[next]!, keySize[next]!)
-}
+/** Bytes that the next change's key shares with that of the change after it; 0 when there is none. */
+const nextChangeShared = ({ at, changes, to }: Merging): number => (at + 1 < to ? changes.sorted.shared[at + 1]! : 0)
 
 /** Bytes that two keys of one header share. */
-const commonSize = (
-  left: Uint8Array,
-  leftStart: number,
-  leftSize: number,
-  right: Uint8Array,
-  rightStart: number,
-  rightSize: number
-): number => {
+const commonSize = (left: Uint8Array, leftSize: number, right: Uint8Array, rightSize: number): number => {
   const size = Math.min(leftSize, rightSize)
   let common = headerSizeBytes
-  while (common < size && left[leftStart + common] === right[rightStart + common]) common++
+  while (common < size && left[common] === right[common]) common++
   return common
-}
-
-const addChange = (image: BlockImage.BlockImage, shared: number, arena: RowArena, row: number): void => {
-  const { bytes, keySize, keyStart, valueSize } = arena
-  const start = keyStart[row]!
-  const valueStart = start + keySize[row]!
-  BlockImage.addRow(image, shared, bytes, start, keySize[row]!, bytes, valueStart, valueStart + valueSize[row]!)
 }
 
 /** The next change, a put, goes to the image. */
 const insert = (merging: Merging, row: number): void => {
   const { changes, image, sink } = merging
   endRun(merging)
-  addChange(image, merging.sharedWithChange, changes.arena, row)
+  BlockImage.addArenaRow(image, merging.sharedWithChange, changes.arena, row)
   merging.isChanged = true
   sink.onInserted(row)
 }
@@ -367,14 +346,18 @@ const insert = (merging: Merging, row: number): void => {
 /** Takes in the changes behind the last row. At the end of a header blocks are made full: more of the same kind follow. */
 const addChanges = (merging: Merging, isEnd: boolean): void => {
   const { changes, image, put, to } = merging
-  const { arena, order } = changes
+  const { arena } = changes
+  const { order } = changes.sorted
   const target = image.targetSizeBytes
   if (merging.at < to && isEnd && BlockImage.sizeBytes(image) > target) BlockImage.putFull(image, target, put)
   for (; merging.at < to; merging.at++) {
     const row = order[merging.at]!
     const isPut = !isDelete(arena, row)
     if (isPut) {
-      if (isEnd && !BlockImage.hasRoom(image, merging.sharedWithChange, arena.keySize[row]!, arena.valueSize[row]!)) {
+      if (
+        isEnd &&
+        !BlockImage.hasRoom(image, merging.sharedWithChange, keySizeOf(arena, row), valueSizeOf(arena, row))
+      ) {
         BlockImage.putWhole(image, put)
       }
       insert(merging, row)

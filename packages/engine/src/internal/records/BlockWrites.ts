@@ -51,7 +51,7 @@ export const mergePart: (options: MergePartOptions, from: number) => Effect.Effe
     const { arena, keyspace, sink, sorted, targetSizeBytes } = options
     const end = headerEnd(options, from)
     const { to, touched } = yield* readPart(options, from, end)
-    const changes = { arena, order: sorted.order, from, to }
+    const changes = { arena, sorted, from, to }
     const merging = targetSizeBytes === undefined ? {} : { targetSizeBytes }
     yield* attemptBlocks(keyspace, () => BlockMerge.merge(changes, touched, sink, merging))
     return to
