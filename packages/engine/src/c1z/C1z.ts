@@ -13,9 +13,9 @@
  * {@link C1zReport} counts that and what is not in the records at all. It takes the space of the database and of the store, until
  * the scope closes that of the store alone.
  */
-import type { ZstdStream } from "@icecore/codec"
+import { ZstdStream } from "@icecore/codec"
 import { Disk } from "@icecore/packfile"
-import { Effect, type Layer, type Scope } from "effect"
+import { Context, Effect, type Layer, type Scope } from "effect"
 import type { ArchiveSource, Manifest, OpenArchive, OpenArchiveOptions, OpenError } from "../Archive.ts"
 import * as ArchiveFormats from "../ArchiveFormats.ts"
 import * as Access from "../access/AccessRecords.ts"
@@ -136,9 +136,13 @@ const manifestOf = (engine: string, runs: ReadonlyArray<SyncRun>): Manifest => (
 
 /** Lets `Archive.open` and its like read older archives. */
 export const layer: Layer.Layer<never, never, Disk | ZstdStream> = ArchiveFormats.layerAdding(
-  Effect.map(Effect.context<Disk | ZstdStream>(), (context) => ({
-    name: formatName,
-    matches: (head) => magic.every((byte, at) => head[at] === byte),
-    open: (path, options) => Effect.provide(open(path, options), context)
-  }))
+  Effect.gen(function* () {
+    // Not the whole context: the scope in it is that of the layer, and archives are open for the scope of who opens them.
+    const services = Context.make(Disk, yield* Disk).pipe(Context.add(ZstdStream, yield* ZstdStream))
+    return {
+      name: formatName,
+      matches: (head: Uint8Array) => magic.every((byte, at) => head[at] === byte),
+      open: (path: string, options: OpenArchiveOptions) => Effect.provide(open(path, options), services)
+    }
+  })
 )

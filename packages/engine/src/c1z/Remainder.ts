@@ -72,8 +72,7 @@ export interface Embedded {
 /** The remainder of a message within another. Empty when nothing stays. */
 export const embeddedRemainder = (embedded: Embedded, resolve: Resolve, keep: Keep): Uint8Array => {
   const { shape, message, known, others, path } = embedded
-  const fields = parseMessage(message, path)
-  const id = idOf(shape, fields)
+  const { fields, id } = parseMessage(shape, message, path)
   const knownId = idOf(shape, known)
   if (id !== undefined && knownId !== undefined && id !== knownId) {
     keep(path)
@@ -86,9 +85,14 @@ export const embeddedRemainder = (embedded: Embedded, resolve: Resolve, keep: Ke
   return remainderOf(shape, fields, referents, resolve, path, keep)
 }
 
-const parseMessage = (message: Uint8Array, path: string): Fields => {
+const parseMessage = (
+  shape: MessageShape,
+  message: Uint8Array,
+  path: string
+): { readonly fields: Fields; readonly id: string | undefined } => {
   try {
-    return parseFields(message)
+    const fields = parseFields(message)
+    return { fields, id: idOf(shape, fields) }
   } catch (cause) {
     throw placed(cause, path)
   }

@@ -116,8 +116,9 @@ export const makeDatabase = (
   const file = path.join(directory, "made.sqlite")
   fs.rmSync(file, { force: true })
   const database = new DatabaseSync(file)
-  database.exec(schema)
+  database.exec(`PRAGMA synchronous = OFF; ${schema}; BEGIN`)
   fill(database)
+  database.exec("COMMIT")
   database.close()
   return file
 }

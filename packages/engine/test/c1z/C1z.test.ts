@@ -1,0 +1,576 @@
+import * as fs from "node:fs"
+import * as path from "node:path"
+import type { DatabaseSync } from "node:sqlite"
+import { assert, describe, it } from "@effect/vitest"
+import { ZstdStreamLive } from "@icecore/codec"
+import { LiveDisk } from "@icecore/packfile/live"
+import { Effect, Layer, Option, type Scope, Stream } from "effect"
+import type { OpenArchiveOptions } from "../../src/Archive.ts"
+import { ArchiveFormats } from "../../src/ArchiveFormats.ts"
+import * as Access from "../../src/access/index.ts"
+import * as C1z from "../../src/c1z/C1z.ts"
+import type { SyncId } from "../../src/SyncRun.ts"
+import { temporaryDirectory } from "../RuntimesSuite.ts"
+import { any, message } from "./Protobuf.ts"
+import { firstSync, insert, laterSchema, makeArchive, rows, secondSync, wrap } from "./SyntheticC1z.ts"
+
+const live = Layer.mergeAll(LiveDisk.layer, ZstdStreamLive.layer)
+
+const test = (name: string, body: Effect.Effect<void, unknown, Layer.Success<typeof live> | Scope.Scope>) =>
+  it.live(name, () => body.pipe(Effect.provide(live), Effect.scoped))
+
+const recordsOf = <T extends Parameters<C1z.OpenC1z["reader"]["stream"]>[0]>(
+  { reader }: C1z.OpenC1z,
+  type: T,
+  sync: string = firstSync
+) => Stream.runCollect(reader.stream(type, { sync: sync as SyncId }))
+
+const userType = message([1, "user"], [2, "User"], [3, 1])
+const groupType = message([1, "group"], [2, "Group"], [3, 2])
+const ann = message(
+  [
+    1,
+    [
+      [1, "user"],
+      [2, "ann"]
+    ]
+  ],
+  [3, "Ann"]
+)
+const staff = message(
+  [
+    1,
+    [
+      [1, "group"],
+      [2, "staff"]
+    ]
+  ],
+  [3, "Staff"],
+  [8, 1]
+)
+const member = message([1, staff], [2, "group:staff:member"], [3, "member"], [5, userType], [7, 1], [8, "member"])
+const memberRow = rows.entitlement("group", "staff", "group:staff:member", member)
+const annIsMember = message([1, member], [2, ann], [3, "group:staff:member:user:ann"])
+
+/** One finished run with a row in every table. */
+const fillWhole = (database: DatabaseSync): void => {
+  insert(database, "v1_sync_runs", rows.run({ sync_token: '{"needs_expansion":true}', parent_sync_id: secondSync }))
+  insert(database, "v1_resource_types", rows.resourceType("user", userType))
+  insert(database, "v1_resource_types", rows.resourceType("group", groupType))
+  insert(database, "v1_resources", rows.resource("user", "ann", ann))
+  insert(database, "v1_resources", rows.resource("group", "staff", staff))
+  insert(database, "v1_entitlements", memberRow)
+  insert(database, "v1_grants", rows.grant(memberRow, ["user", "ann"], annIsMember))
+  insert(database, "v1_assets", rows.asset("logo", Uint8Array.of(1, 2, 3)))
+}
+
+const opened = (fill: (database: DatabaseSync) => void, schema?: string, options?: OpenArchiveOptions) =>
+  Effect.flatMap(temporaryDirectory, (directory) => C1z.open(makeArchive(directory, fill, schema), options))
+
+const failureOf = (fill: (database: DatabaseSync) => void, schema?: string, options?: OpenArchiveOptions) =>
+  Effect.flip(Effect.scoped(opened(fill, schema, options)))
+
+describe("C1z", () => {
+  test(
+    "open gives a record for every row, the run as it was, and counts of both",
+    Effect.gen(function* () {
+      const archive = yield* opened(fillWhole)
+      const runs = yield* archive.reader.listSyncs
+      assert.deepStrictEqual(runs, [
+        {
+          sync_id: firstSync as SyncId,
+          type: "full",
+          parent_sync_id: secondSync as SyncId,
+          started_at: Date.UTC(2025, 11, 17, 16, 31, 25) * 1_000 + 57_185,
+          ended_at: Date.UTC(2025, 11, 17, 16, 33, 36) * 1_000 + 381_420,
+          token: '{"needs_expansion":true}',
+          counts: { ResourceType: 2, Resource: 2, Entitlement: 1, Grant: 1, Asset: 1 }
+        }
+      ])
+      const [grant] = yield* recordsOf(archive, Access.Grant)
+      assert.deepStrictEqual(grant?.annotations, [])
+      const byPrincipal = yield* archive.reader.list(Access.Grant, {
+        index: "by_principal",
+        prefix: { principal_resource_type_id: "user", principal_resource_id: "ann" }
+      })
+      assert.deepStrictEqual(
+        byPrincipal.items.map(({ external_id }) => external_id),
+        ["group:staff:member:user:ann"]
+      )
+      const [asset] = yield* recordsOf(archive, Access.Asset)
+      assert.deepStrictEqual([asset?.content_type, [...(asset?.data ?? [])]], ["image/png", [1, 2, 3]])
+      assert.deepStrictEqual(archive.report.tables.v1_grants, {
+        rowCount: 1,
+        translatedCount: 1,
+        withoutRunCount: 0,
+        replacedCount: 0,
+        annotatedCount: 0
+      })
+      assert.deepStrictEqual(archive.report.kept, { "Resource.creation_source": 1 })
+      assert.deepStrictEqual(archive.report.dropped, {})
+      assert.strictEqual((yield* archive.reader.check()).findingCount, 0)
+      assert.deepStrictEqual([archive.info.format, archive.info.manifest.syncs[0]?.counts.Grant], ["c1z", 1])
+    })
+  )
+
+  test(
+    "open keeps several runs apart, shows one without an end as unfinished, and leaves rows of no run out and counted",
+    Effect.gen(function* () {
+      const archive = yield* opened((database) => {
+        fillWhole(database)
+        insert(
+          database,
+          "v1_sync_runs",
+          rows.run({ sync_id: secondSync, ended_at: null, sync_type: "", sync_token: "t" })
+        )
+        const other = message(
+          [
+            1,
+            [
+              [1, "user"],
+              [2, "ann"]
+            ]
+          ],
+          [3, "Ann again"]
+        )
+        insert(database, "v1_resources", rows.resource("user", "ann", other, { sync_id: secondSync }))
+        insert(database, "v1_resources", rows.resource("user", "bob", ann, { sync_id: "nobody's" }))
+      })
+      const runs = yield* archive.reader.listSyncs
+      assert.deepStrictEqual(
+        runs.map(({ sync_id, type, ended_at, token }) => [sync_id, type, ended_at !== undefined, token]),
+        [
+          [firstSync, "full", true, '{"needs_expansion":true}'],
+          [secondSync, "unspecified", false, "t"]
+        ]
+      )
+      assert.strictEqual(Option.getOrThrow(yield* archive.reader.latestFinishedSync()).sync_id, firstSync)
+      const second = yield* recordsOf(archive, Access.Resource, secondSync)
+      assert.deepStrictEqual(
+        second.map(({ display_name }) => display_name),
+        ["Ann again"]
+      )
+      assert.strictEqual((yield* recordsOf(archive, Access.Resource)).length, 2)
+      assert.deepInclude(archive.report.tables.v1_resources, { rowCount: 4, translatedCount: 3, withoutRunCount: 1 })
+    })
+  )
+
+  test(
+    "open reads the columns of later generations, and counts those and other tables that it does not know",
+    Effect.gen(function* () {
+      const archive = yield* opened((database) => {
+        insert(database, "v1_sync_runs", rows.run({ supports_diff: 1, linked_sync_id: "" }))
+        const due = { expansion: message([1, "a"]), needs_expansion: 1 }
+        insert(database, "v1_grants", rows.grant(memberRow, ["user", "ann"], message(), due))
+        insert(database, "v1_grants", rows.grant(memberRow, ["user", "bob"], message(), { expansion: null }))
+        insert(database, "v1_connector_sessions", { sync_id: firstSync, key: "k", value: Uint8Array.of(1) })
+        database.exec("CREATE VIEW v2_other AS SELECT 1; CREATE TABLE empty (a)")
+      }, laterSchema)
+      const grants = yield* recordsOf(archive, Access.Grant)
+      assert.deepStrictEqual(
+        grants.map(({ expansion, needs_expansion }) => [expansion?.entitlement_ids, needs_expansion]),
+        [
+          [["a"], true],
+          [undefined, false]
+        ]
+      )
+      assert.deepStrictEqual(archive.report.dropped, { v1_connector_sessions: 1, "v1_sync_runs.supports_diff": 1 })
+      const due = yield* archive.reader.list(Access.Grant, { index: "by_needs_expansion" })
+      assert.strictEqual(due.items.length, 1)
+    })
+  )
+
+  test(
+    "open opens archives of the first generation, whose runs have no type and no parent",
+    Effect.gen(function* () {
+      const archive = yield* opened((database) => {
+        database.exec(
+          "ALTER TABLE v1_sync_runs DROP COLUMN sync_type; ALTER TABLE v1_sync_runs DROP COLUMN parent_sync_id"
+        )
+        insert(database, "v1_sync_runs", rows.run())
+      })
+      const [run] = yield* archive.reader.listSyncs
+      assert.deepStrictEqual([run?.type, run?.parent_sync_id], ["unspecified", undefined])
+    })
+  )
+
+  test(
+    "open keeps messages within whole where the index is missing that finds their rows, and counts rows that others replaced",
+    Effect.gen(function* () {
+      const archive = yield* opened((database) => {
+        database.exec(`DROP INDEX idx_entitlements_external_sync_v1; DROP INDEX idx_resources_external_sync_v1;
+          DROP INDEX idx_resource_types_external_sync_v1; DROP INDEX idx_grants_external_sync_v1`)
+        fillWhole(database)
+        insert(database, "v1_grants", rows.grant(memberRow, ["user", "ann"], message([9, "last"])))
+        insert(database, "v1_grants", rows.grant(memberRow, ["user", "bob"], message([1, member])))
+      })
+      const grants = yield* recordsOf(archive, Access.Grant)
+      assert.deepStrictEqual(
+        grants.map(({ annotations }) => annotations.map(({ type, value }) => [type, value.length > 40])),
+        [[["c1z/Grant", false]], [["c1z/Grant", true]]]
+      )
+      assert.deepInclude(archive.report.tables.v1_grants, { rowCount: 3, translatedCount: 3, replacedCount: 1 })
+    })
+  )
+
+  test(
+    "open counts times that are finer than a microsecond",
+    Effect.gen(function* () {
+      const archive = yield* opened((database) => {
+        insert(database, "v1_sync_runs", rows.run())
+        const discovered_at = "2025-12-17 16:31:25.000000001"
+        insert(database, "v1_resource_types", rows.resourceType("user", userType, { discovered_at }))
+      })
+      assert.deepStrictEqual(archive.report.dropped, { "v1_resource_types.discovered_at below a microsecond": 1 })
+    })
+  )
+
+  test(
+    "open reads rows whatever their numbers and in pages of bytes",
+    Effect.gen(function* () {
+      const archive = yield* opened((database) => {
+        insert(database, "v1_sync_runs", rows.run())
+        const large = new Uint8Array(3 * 1024 * 1024)
+        for (const [at, id] of [-5, 0, 7, 9_007_199_254_740_990].entries()) {
+          insert(database, "v1_assets", rows.asset(`${at}`, large.fill(at), { id }))
+        }
+        for (let at = 0; at < 2_500; at++) {
+          insert(database, "v1_resource_types", rows.resourceType(`${at}`, message([1, `${at}`])))
+        }
+      })
+      const assets = yield* recordsOf(archive, Access.Asset)
+      assert.deepStrictEqual(
+        assets.map(({ data }) => [data[0], data.length]),
+        [0, 1, 2, 3].map((at) => [at, 3 * 1024 * 1024])
+      )
+      assert.strictEqual((yield* recordsOf(archive, Access.ResourceType)).length, 2_500)
+    })
+  )
+
+  test(
+    "open leaves nothing behind: not the database when it is open, and not its directory when it is closed or has failed",
+    Effect.gen(function* () {
+      const temporary = yield* temporaryDirectory
+      const options = { temporaryDirectory: temporary }
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* opened(fillWhole, undefined, options)
+          const [directory] = fs.readdirSync(temporary)
+          assert.strictEqual(fs.statSync(path.join(temporary, directory!)).mode & 0o777, 0o700)
+          assert.deepStrictEqual(fs.readdirSync(path.join(temporary, directory!)), ["store"])
+        })
+      )
+      assert.deepStrictEqual(fs.readdirSync(temporary), [])
+      yield* failureOf((database) => database.exec("DROP TABLE v1_grants"), undefined, options)
+      assert.deepStrictEqual(fs.readdirSync(temporary), [])
+    })
+  )
+
+  test(
+    "layer adds the format to those of Archive, which knows it by its first five bytes",
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const file = makeArchive(directory, fillWhole)
+      const formats = yield* Effect.provide(ArchiveFormats, C1z.layer)
+      const [format] = formats
+      assert.deepStrictEqual([formats.length, format?.name], [1, "c1z"])
+      assert.isTrue(format!.matches(fs.readFileSync(file).subarray(0, 16)))
+      assert.isFalse(format!.matches(Buffer.from("C1ZF\u0001")))
+      assert.isFalse(format!.matches(Buffer.from("C1ZF")))
+      const archive = yield* format!.open(file, {})
+      assert.deepStrictEqual(
+        (yield* archive.reader.listSyncs).map(({ sync_id }) => sync_id),
+        [firstSync as SyncId]
+      )
+    })
+  )
+})
+
+describe("C1z with hostile archives", () => {
+  const whole = (change: (database: DatabaseSync) => void) => (database: DatabaseSync) => {
+    fillWhole(database)
+    change(database)
+  }
+
+  /** What a change of a whole archive makes of opening it: the tag of the error and where it is. */
+  const refused = (
+    name: string,
+    sql: string | ((database: DatabaseSync) => void),
+    expected: Readonly<Record<string, unknown>>
+  ) =>
+    test(
+      name,
+      Effect.gen(function* () {
+        const change = typeof sql === "string" ? (database: DatabaseSync) => database.exec(sql) : sql
+        const error = yield* failureOf(whole(change), laterSchema)
+        assert.deepInclude(error, expected)
+        assert.include(error.message, "made.c1z")
+      })
+    )
+
+  refused("open refuses a missing table", "DROP TABLE v1_assets", {
+    _tag: "C1zSchemaInvalid",
+    table: "v1_assets",
+    detail: "is missing"
+  })
+  refused(
+    "open refuses a view for a table",
+    "ALTER TABLE v1_grants RENAME TO g; CREATE VIEW v1_grants AS SELECT * FROM g",
+    {
+      _tag: "C1zSchemaInvalid",
+      table: "v1_grants",
+      detail: "is a view, expected a table"
+    }
+  )
+  refused(
+    "open refuses a table of a module",
+    "DROP TABLE v1_assets; CREATE VIRTUAL TABLE v1_assets USING fts5(external_id, content_type, data, sync_id, discovered_at)",
+    { _tag: "C1zSchemaInvalid", table: "v1_assets", detail: "is a virtual, expected a table" }
+  )
+  refused("open refuses a missing column", "ALTER TABLE v1_entitlements DROP COLUMN data", {
+    _tag: "C1zSchemaInvalid",
+    table: "v1_entitlements",
+    detail: "has no column data"
+  })
+  refused(
+    "open refuses a generated column, which would run what the file says",
+    "ALTER TABLE v1_entitlements DROP COLUMN data; ALTER TABLE v1_entitlements ADD COLUMN data blob AS (zeroblob(1000000000))",
+    { _tag: "C1zSchemaInvalid", table: "v1_entitlements", detail: "has a column data that is generated" }
+  )
+  refused(
+    "open refuses a table without row numbers",
+    `DROP TABLE v1_assets; CREATE TABLE v1_assets (external_id text primary key, content_type text, data blob, sync_id text,
+      discovered_at text) WITHOUT ROWID`,
+    { _tag: "C1zSchemaInvalid", table: "v1_assets", detail: "has no row numbers" }
+  )
+  refused(
+    "open refuses a column that hides the row numbers",
+    "DROP TABLE v1_assets; CREATE TABLE v1_assets (RowId text, external_id text, content_type text, data blob, sync_id text, discovered_at text)",
+    { _tag: "C1zSchemaInvalid", table: "v1_assets", detail: "has a column rowid, which hides the numbers of its rows" }
+  )
+  refused("open refuses row numbers over 53 bits", "UPDATE v1_assets SET id = 9223372036854775807", {
+    _tag: "C1zSchemaInvalid",
+    table: "v1_assets",
+    detail: "has a row number of more than 53 bits"
+  })
+  refused("open refuses text for a message", "UPDATE v1_resources SET data = 'text' WHERE id = 2", {
+    _tag: "C1zRowInvalid",
+    table: "v1_resources",
+    row: 2,
+    field: "data",
+    detail: "it is text, expected blob"
+  })
+  refused("open refuses bytes for an id", "UPDATE v1_grants SET entitlement_id = x'ff'", {
+    _tag: "C1zRowInvalid",
+    table: "v1_grants",
+    row: 1,
+    field: "entitlement_id",
+    detail: "it is blob, expected text"
+  })
+  refused("open refuses a number for a time", "UPDATE v1_grants SET discovered_at = 1765989085", {
+    _tag: "C1zRowInvalid",
+    field: "discovered_at",
+    detail: "it is integer, expected text"
+  })
+  refused("open refuses a time that is none", "UPDATE v1_sync_runs SET ended_at = 'yesterday'", {
+    _tag: "C1zRowInvalid",
+    table: "v1_sync_runs",
+    row: 1,
+    field: "ended_at"
+  })
+  refused("open refuses 2 for a truth", "UPDATE v1_grants SET needs_expansion = 2", {
+    _tag: "C1zRowInvalid",
+    field: "needs_expansion",
+    detail: "it is integer, expected integer 0 or 1"
+  })
+  refused(
+    "open refuses text that is not UTF-8 instead of replacing it",
+    "UPDATE v1_assets SET external_id = CAST(x'61ff' AS TEXT)",
+    {
+      _tag: "C1zRowInvalid",
+      table: "v1_assets",
+      field: "external_id",
+      detail: "a string is not UTF-8"
+    }
+  )
+  refused("open refuses a sync id that is no KSUID", "UPDATE v1_sync_runs SET sync_id = 'sync 1'", {
+    _tag: "C1zRowInvalid",
+    table: "v1_sync_runs",
+    field: "sync_id"
+  })
+  refused("open refuses a parent that is no KSUID", "UPDATE v1_sync_runs SET parent_sync_id = 'sync 1'", {
+    _tag: "C1zRowInvalid",
+    table: "v1_sync_runs",
+    field: "parent_sync_id"
+  })
+  refused(
+    "open refuses two runs of one id",
+    "DROP INDEX idx_sync_runs_sync_id_v1; INSERT INTO v1_sync_runs (sync_id, started_at, sync_token) SELECT sync_id, started_at, '' FROM v1_sync_runs",
+    { _tag: "C1zRowInvalid", table: "v1_sync_runs", row: 2, field: "sync_id" }
+  )
+  refused(
+    "open refuses more runs than it reads the tables for",
+    `WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 1001)
+     INSERT INTO v1_sync_runs (sync_id, started_at, sync_token) SELECT printf('%027d', i), '', '' FROM n`,
+    { _tag: "C1zLimitExceeded", table: "v1_sync_runs", subject: "run count", actual: 1_002, maximum: 1_000 }
+  )
+  refused(
+    "open refuses a row that no record can hold, without reading it",
+    "UPDATE v1_assets SET data = zeroblob(17000000)",
+    {
+      _tag: "C1zLimitExceeded",
+      table: "v1_assets",
+      row: 1,
+      subject: "row size"
+    }
+  )
+  refused(
+    "open refuses a key that no record can have, and says whose",
+    (database) => insert(database, "v1_assets", rows.asset("x".repeat(3_000), Uint8Array.of(1))),
+    { _tag: "C1zRowInvalid", table: "v1_assets", row: 2 }
+  )
+  refused("open refuses a type of runs that is too long", `UPDATE v1_sync_runs SET sync_type = '${"x".repeat(257)}'`, {
+    _tag: "C1zRowInvalid",
+    table: "v1_sync_runs",
+    field: "sync_type"
+  })
+  const place = (table: string, data: Uint8Array, field: string) =>
+    refused(
+      `open names table, row and field of a damaged message: ${table}, ${field}`,
+      (database) => database.prepare(`UPDATE ${table} SET data = ? WHERE id = 1`).run(data),
+      { _tag: "C1zRowInvalid", table, row: 1, field }
+    )
+  const damaged = Uint8Array.of(0x0a, 9)
+  const notText = Uint8Array.of(0xff)
+  place("v1_resource_types", damaged, "data")
+  place("v1_resource_types", message([2, notText]), "data.display_name")
+  place("v1_resources", message([1, damaged]), "data.id")
+  place("v1_resources", message([9, damaged]), "data.profile")
+  place("v1_resources", message([11, damaged]), "data.status")
+  place(
+    "v1_resources",
+    message([4, any("type.googleapis.com/a").concat([[2, notText]])], [4, notText]),
+    "data.annotations"
+  )
+  place("v1_entitlements", message([5, damaged]), "data.grantable_to")
+  place("v1_grants", message([1, [[1, [[1, damaged]]]]]), "data.entitlement.resource")
+  place("v1_grants", message([5, [[1, damaged]]]), "data.sources")
+  place(
+    "v1_grants",
+    message([4, any("type.googleapis.com/c1.connector.v2.GrantExpandable", damaged)]),
+    "data.annotations"
+  )
+  refused(
+    "open names the column of a damaged expansion",
+    (database) => database.prepare("UPDATE v1_grants SET expansion = ?").run(damaged),
+    { _tag: "C1zRowInvalid", table: "v1_grants", row: 1, field: "expansion" }
+  )
+
+  test(
+    "open refuses text in another encoding",
+    Effect.gen(function* () {
+      const error = yield* failureOf(() => {}, `PRAGMA encoding = 'UTF-16le'; ${laterSchema}`)
+      assert.deepInclude(error, { _tag: "C1zSchemaInvalid", detail: "has text in UTF-16le, expected UTF-8" })
+    })
+  )
+
+  test(
+    "open runs no trigger and nothing of the schema",
+    Effect.gen(function* () {
+      const archive = yield* opened(
+        whole((database) =>
+          database.exec(`CREATE TRIGGER t AFTER INSERT ON v1_grants BEGIN DELETE FROM v1_grants; END;
+            CREATE TABLE checked (a CHECK (length(zeroblob(a)) > 0));
+            CREATE VIEW endless AS WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT * FROM n`)
+        )
+      )
+      assert.strictEqual(archive.report.tables.v1_grants?.translatedCount, 1)
+    })
+  )
+
+  const wrapped = (
+    name: string,
+    content: Uint8Array,
+    expected: Readonly<Record<string, unknown>>,
+    options?: OpenArchiveOptions
+  ) =>
+    test(
+      name,
+      Effect.gen(function* () {
+        const file = path.join(yield* temporaryDirectory, "made.c1z")
+        fs.writeFileSync(file, content)
+        assert.deepInclude(yield* Effect.flip(Effect.scoped(C1z.open(file, options))), expected)
+      })
+    )
+
+  wrapped("open refuses a file of another magic", Buffer.from("C1ZF\u0001rest"), {
+    _tag: "ArchiveCorrupt",
+    part: "magic"
+  })
+  wrapped("open refuses an empty file", new Uint8Array(0), { _tag: "ArchiveCorrupt", part: "magic" })
+  wrapped("open refuses a magic alone", Buffer.from("C1ZF\0"), { _tag: "ArchiveCorrupt", part: "payload" })
+  wrapped("open refuses bytes behind the stream", Buffer.concat([wrap(Buffer.alloc(10)), Buffer.from("x")]), {
+    _tag: "ArchiveCorrupt",
+    part: "payload"
+  })
+  wrapped("open refuses a stream of something else", wrap(Buffer.from("no database at all ".repeat(500))), {
+    _tag: "C1zUnreadable"
+  })
+  wrapped("open refuses a stream of nothing", wrap(new Uint8Array(0)), {
+    _tag: "C1zSchemaInvalid",
+    detail: "is missing"
+  })
+  wrapped("open refuses a small file that decodes to more than its limit", wrap(new Uint8Array(65 * 1024 * 1024)), {
+    _tag: "ArchiveLimitExceeded",
+    subject: "decoded size",
+    maximum: 64 * 1024 * 1024
+  })
+  wrapped(
+    "open refuses what decodes to more than the caller allows",
+    wrap(new Uint8Array(5_000)),
+    { _tag: "ArchiveLimitExceeded", subject: "decoded size", maximum: 4_096 },
+    { limits: { maxDecodedSizeBytes: 4_096 } }
+  )
+
+  test(
+    "open refuses every truncation of an archive",
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const bytes = fs.readFileSync(makeArchive(directory, fillWhole))
+      const file = path.join(directory, "cut.c1z")
+      const step = Math.max(1, Math.floor(bytes.length / 40))
+      for (let size = 0; size < bytes.length; size += size < 8 || size > bytes.length - 8 ? 1 : step) {
+        fs.writeFileSync(file, bytes.subarray(0, size))
+        assert.strictEqual((yield* Effect.flip(Effect.scoped(C1z.open(file))))._tag, "ArchiveCorrupt", `${size} bytes`)
+      }
+    })
+  )
+
+  test(
+    "open gives an archive or a typed error for damaged pages of the database",
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      makeArchive(directory, fillWhole)
+      const database = fs.readFileSync(path.join(directory, "made.sqlite"))
+      const file = path.join(directory, "damaged.c1z")
+      const tags = new Set<string>()
+      let seed = 7
+      const next = (bound: number) => {
+        seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
+        return seed % bound
+      }
+      for (let round = 0; round < 60; round++) {
+        const bytes = Uint8Array.from(database)
+        // The headers of pages and the cells at their ends, where there is most to break.
+        const page = next(bytes.length / 4_096) * 4_096
+        for (let change = 0; change < 4; change++)
+          bytes[page + (next(2) === 0 ? next(120) : 4_095 - next(300))] = next(256)
+        fs.writeFileSync(file, wrap(bytes))
+        const exit = yield* Effect.result(Effect.scoped(C1z.open(file)))
+        tags.add(exit._tag === "Success" ? "opened" : exit.failure._tag)
+      }
+      assert.includeMembers([...tags], ["opened", "C1zUnreadable"])
+      for (const tag of tags) assert.match(tag, /^(opened|C1z\w+)$/)
+    })
+  )
+})
