@@ -273,7 +273,7 @@ const unescape = (bytes: Uint8Array, at: number, end: number, target: Uint8Array
 
 /** Puts the plain bytes of a part of fixed size into {@link word}. */
 const readWord = (bytes: Uint8Array, at: number, end: number, sizeBytes: number): void => {
-  const size = end - at > 2 * sizeBytes ? end - at : unescape(bytes, at, end, word)
+  const size = unescape(bytes, at, end, word)
   if (size !== sizeBytes) {
     throw new TupleCorrupt({ offsetBytes: at, detail: `found ${size} bytes, expected ${sizeBytes}` })
   }

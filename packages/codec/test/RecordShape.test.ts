@@ -109,6 +109,8 @@ describe("RecordShape", () => {
     const refused = (changes: object): string => fault(RecordShape.fromJsonSchema({ ...whole, ...changes }))
     assert.include(refused({ "x-icecore-order": ["id", "other"] }), "x-icecore-order")
     assert.include(refused({ "x-icecore-order": ["other"] }), "x-icecore-order")
+    assert.include(refused({ "x-icecore-order": [] }), "x-icecore-order")
+    assert.include(refused({ "x-icecore-order": ["id", "id"] }), "x-icecore-order")
     assert.include(refused({ "x-icecore-order": undefined }), "without")
     assert.include(refused({ required: ["other"] }), "required")
     assert.include(refused({ properties: { id: { type: "null" } } }), 'id is of type "null"')

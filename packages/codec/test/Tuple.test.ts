@@ -206,6 +206,14 @@ describe("Tuple", () => {
     assert.deepStrictEqual(encoded(Tuple.appendInt64, -0), encoded(Tuple.appendInt64, 0))
   })
 
+  it("Tuple.separator throws TupleOverflow at the end of its buffer", () => {
+    assert.strictEqual(Tuple.separator(new Uint8Array(3), 2), 3)
+    assert.strictEqual(
+      tagOf(() => Tuple.separator(new Uint8Array(3), 3)),
+      "TupleOverflow"
+    )
+  })
+
   it("Tuple throws TupleValueInvalid for what has no encoding", () => {
     for (const text of ["\ud800", "a\udc00", "\udc00\ud800", "\ud800a"]) {
       assert.strictEqual(
@@ -250,6 +258,10 @@ describe("Tuple", () => {
       corrupt(hex, Tuple.readBytes)
       corrupt(hex, Tuple.readString)
     }
+    assert.strictEqual(
+      tagOf(() => Tuple.readBytes(fromHex("610101"), 0, 2)),
+      "TupleCorrupt"
+    )
     for (const hex of ["ff", "c3", "eda080"]) corrupt(hex, Tuple.readString)
     for (const hex of ["", "02", "01020102"]) corrupt(hex, Tuple.readBoolean)
     for (const hex of ["", "020202", "0202020202", "010101010101", "02020202020202020202"]) {
