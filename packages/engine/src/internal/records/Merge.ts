@@ -3,7 +3,7 @@
  *
  * The steps, of which each write is one engine batch:
  *
- * 1. merge the records, part by part; collected blocks beyond {@link batchBytes} are written with the sync's row in `meta` saying
+ * 1. merge the records, part by part; collected blocks beyond its share of the limit are written with the sync's row in `meta` saying
  *    `behind`;
  * 2. merge the index entries in the same way;
  * 3. write the last blocks with `complete`, or with what the row said before the first step.
@@ -23,8 +23,8 @@ import * as Intake from "./Intake.ts"
 import * as MergeDesk from "./MergeDesk.ts"
 import { bookOf, type SyncSession } from "./SyncSession.ts"
 
-/** Bytes of blocks that are collected for one engine batch, unless the merge is atomic. */
-const batchBytes: number = 8 * 1024 * 1024
+/** What part of an intake's limit in blocks is collected for one engine batch, unless the merge is atomic. */
+const batchShare = 0.25
 
 /** Where a merge writes. */
 export interface MergeTarget {
@@ -69,7 +69,9 @@ export const mergeIntake: (
   const durability: Durability = atomic ? "synced" : "buffered"
   const write = (indexes: IndexState) =>
     writeBlocks(database, session, blocks, { counts: desk.counts, indexes }, durability)
-  const writeFull = Effect.suspend(() => (atomic || blocks.sizeBytes < batchBytes ? Effect.void : write("behind")))
+  const writeFull = Effect.suspend(() =>
+    atomic || blocks.sizeBytes < batchShare * intake.limitBytes ? Effect.void : write("behind")
+  )
 
   const sortedRecords = sort(records)
   for (const row of sortedRecords.superseded) {

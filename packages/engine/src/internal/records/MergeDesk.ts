@@ -70,7 +70,7 @@ export const make = ({ blocks, counts: before, intake, keysByTag, keyspace, path
   const spill = RowArena.make(spillBytes)
   const entry = new Uint8Array(maxKeySizeBytes + 1)
 
-  const keysOf = (row: number): RecordKeys => keysByTag.get(records.bytes[records.keyStart[row]! + 1]!)!
+  const keysOf = (row: number): RecordKeys => keysByTag.get(records.bytes[RowArena.keyStartOf(records, row) + 1]!)!
 
   const count = (keys: RecordKeys, change: number): void => {
     const { name } = keys.layout.type
@@ -84,8 +84,8 @@ export const make = ({ blocks, counts: before, intake, keysByTag, keyspace, path
   /** Removes the entries of an old value, but for those among the row's own, which are dropped. */
   const removeEntries = (row: number, keys: RecordKeys, bytes: Uint8Array, start: number, end: number): void => {
     const { indexes, type } = keys.layout
-    const keyStart = records.keyStart[row]!
-    const keyEnd = keyStart + records.keySize[row]!
+    const keyStart = RowArena.keyStartOf(records, row)
+    const keyEnd = keyStart + RowArena.keySizeOf(records, row)
     if (indexes.length === 0) return
     try {
       const old = type.codec.decodeUnsafe(bytes, start, end)
@@ -93,7 +93,7 @@ export const make = ({ blocks, counts: before, intake, keysByTag, keyspace, path
       const attachedEnd = attached + records.attachedCount[row]!
       for (let place = 0; place < indexes.length; place++) {
         const index = indexes[place]!
-        const isNew = attached < attachedEnd && entries.bytes[entries.keyStart[attached]! + 1] === index.tag
+        const isNew = attached < attachedEnd && entries.bytes[RowArena.keyStartOf(entries, attached) + 1] === index.tag
         const header = keys.indexHeaders[place]!
         const primaryStart = keyStart + headerSizeBytes
         const size = writeEntryKey(entry, 0, index, header, old, records.bytes, primaryStart, keyEnd)
@@ -139,4 +139,4 @@ export const make = ({ blocks, counts: before, intake, keysByTag, keyspace, path
 const noValue = new Uint8Array()
 
 const isKey = (arena: RowArena.RowArena, row: number, key: Uint8Array, size: number): boolean =>
-  arena.keySize[row] === size && compareBytes(RowArena.keyOf(arena, row), key.subarray(0, size)) === 0
+  RowArena.keySizeOf(arena, row) === size && compareBytes(RowArena.keyOf(arena, row), key.subarray(0, size)) === 0
