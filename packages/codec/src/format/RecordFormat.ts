@@ -68,3 +68,11 @@ export const map32Byte = 0xdf
 export const fixMapByte = 0x80
 export const fixArrayByte = 0x90
 export const fixStrByte = 0xa0
+
+/** Whether a value with this first byte is an array. */
+export const isArrayHead = (byte: number): boolean =>
+  (byte & 0xf0) === fixArrayByte || byte === array16Byte || byte === array32Byte
+
+/** Whether a value with this first byte is a map. */
+export const isMapHead = (byte: number): boolean =>
+  (byte & 0xf0) === fixMapByte || byte === map16Byte || byte === map32Byte

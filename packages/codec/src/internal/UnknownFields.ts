@@ -55,10 +55,9 @@ export const tailValues = (tail: UnknownTail): Array<unknown> => {
 
 const tailValue = (reader: MessagePackReader): unknown => {
   const byte = reader.bytes[reader.at]!
-  const isArray = (byte & 0xf0) === Format.fixArrayByte || byte === Format.array16Byte || byte === Format.array32Byte
-  const isMap = (byte & 0xf0) === Format.fixMapByte || byte === Format.map16Byte || byte === Format.map32Byte
-  if (isArray) return Array.from({ length: reader.arrayHead() }, () => tailValue(reader))
-  if (isMap) return new Map(Array.from({ length: reader.mapHead() }, () => [reader.key(-1, -1), tailValue(reader)]))
+  if (Format.isArrayHead(byte)) return Array.from({ length: reader.arrayHead() }, () => tailValue(reader))
+  if (Format.isMapHead(byte))
+    return new Map(Array.from({ length: reader.mapHead() }, () => [reader.key(-1, -1), tailValue(reader)]))
   if (byte >= Format.bin8Byte && byte <= Format.bin32Byte) return reader.binary()
   if (byte === Format.int64Byte) return reader.bigint()
   return byte === Format.float64Byte ? reader.number() : reader.json(0)

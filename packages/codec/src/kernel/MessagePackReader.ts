@@ -225,8 +225,8 @@ export class MessagePackReader {
   /** Any JSON value of at most `depth` nested arrays and objects. */
   json(depth: number = Format.maxDepth): unknown {
     const byte = this.at < this.end ? this.bytes[this.at]! : this.byte()
-    const isArray = (byte & 0xf0) === Format.fixArrayByte || byte === Format.array16Byte || byte === Format.array32Byte
-    const isMap = (byte & 0xf0) === Format.fixMapByte || byte === Format.map16Byte || byte === Format.map32Byte
+    const isArray = Format.isArrayHead(byte)
+    const isMap = Format.isMapHead(byte)
     if ((isArray || isMap) && depth === 0) this.fail(`found more than ${Format.maxDepth} nested values`)
     if (isArray) return this.jsonArray(depth - 1)
     if (isMap) return this.jsonObject(depth - 1)
@@ -270,8 +270,8 @@ export class MessagePackReader {
 
   private skipOne(depth: number): void {
     const byte = this.at < this.end ? this.bytes[this.at]! : this.byte()
-    const isArray = (byte & 0xf0) === Format.fixArrayByte || byte === Format.array16Byte || byte === Format.array32Byte
-    const isMap = (byte & 0xf0) === Format.fixMapByte || byte === Format.map16Byte || byte === Format.map32Byte
+    const isArray = Format.isArrayHead(byte)
+    const isMap = Format.isMapHead(byte)
     if ((isArray || isMap) && depth === 0) this.fail(`found more than ${Format.maxTailDepth} nested values`)
     if (isArray) this.skip(this.arrayHead(), depth - 1)
     else if (isMap) this.skipMap(depth - 1)
