@@ -1,6 +1,7 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import type { DatabaseSync } from "node:sqlite"
+import * as zlib from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { ZstdStreamLive } from "@icecore/codec"
 import { LiveDisk } from "@icecore/packfile/live"
@@ -530,6 +531,17 @@ describe("C1z with hostile archives", () => {
     wrap(new Uint8Array(5_000)),
     { _tag: "ArchiveLimitExceeded", subject: "decoded size", maximum: 4_096 },
     { limits: { maxDecodedSizeBytes: 4_096 } }
+  )
+
+  test(
+    "open takes a stream without a checksum, as earlier writers made them",
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const file = makeArchive(directory, fillWhole)
+      const database = fs.readFileSync(path.join(directory, "made.sqlite"))
+      fs.writeFileSync(file, Buffer.concat([Buffer.from("C1ZF\0"), zlib.zstdCompressSync(database)]))
+      assert.strictEqual((yield* C1z.open(file)).report.tables.v1_grants?.translatedCount, 1)
+    })
   )
 
   test(

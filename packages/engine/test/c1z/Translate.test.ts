@@ -393,6 +393,26 @@ describe("translateGrant", () => {
     assert.deepStrictEqual(grant(data).record.annotations, [])
   })
 
+  it("compares with a large row only as a whole, and looks into the first of a long list only", () => {
+    const large = message([1, id("group", "g")], [3, "Large"], [10, new Uint8Array(300 * 1024)])
+    const known = { ...rows, "Resource group:g": large }
+    const copy = (...fields: ReadonlyArray<Field>) =>
+      grant(message([1, message([1, message(...fields)], [2, "group:g:member"])]), { known }).record.annotations
+    assert.deepStrictEqual(grant(message([1, message([1, large])]), { known }).record.annotations, [])
+    assert.deepStrictEqual(remainderOf(copy([1, id("group", "g")], [3, "Large"])), [
+      `1.1.3 = ${Buffer.from("Large").toString("hex")}`
+    ])
+    const types = Array.from({ length: 70 }, (_, at): Field => [5, message([1, `type ${at}`], [2, "same"])])
+    const typeRows = Object.fromEntries(
+      types.map((_, at) => [`ResourceType type ${at}`, message([1, `type ${at}`], [2, "same"], [5, "more"])])
+    )
+    const data = message([1, message([2, "group:g:member"], ...types)])
+    const { record, kept } = grant(data, { known: typeRows })
+    const names = remainderOf(record.annotations).filter((value) => value.includes("].2 "))
+    assert.strictEqual(names.length, 6)
+    assert.strictEqual(kept.length, 70)
+  })
+
   it("keeps annotations that are there more often than in the row, and both of a field that is there twice", () => {
     const tag = any(`${url}GroupTrait`, Uint8Array.of(8, 1))
     const twice = grant(message([1, message([1, message([1, id("group", "g")], [4, tag], [4, tag])])]))
