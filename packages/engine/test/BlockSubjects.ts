@@ -51,7 +51,7 @@ export const randomValue = (random: Random): string => {
 }
 
 export const arenaOf = (changes: ReadonlyArray<Change>): RowArena.RowArena => {
-  const arena = RowArena.make(1 << 24)
+  const arena = RowArena.make(1 << 25)
   for (const { key, value } of changes) {
     const bytes = bytesOf(key)
     assert.notEqual(RowArena.append(arena, value === undefined, bytes, bytes.length, bytesOf(value ?? "")), -1)

@@ -5,6 +5,7 @@
 import { maxKeySizeBytes } from "../Engine.ts"
 import { headerSizeBytes } from "../format/RecordLayout.ts"
 import { compareBytes } from "../internal/Bounds.ts"
+import { viewOf } from "./ByteCopy.ts"
 
 /** What a kernel throws when a block is not one; it does not know the keyspace, the caller adds it. */
 export class BlockDamage extends Error {
@@ -22,6 +23,7 @@ export class BlockDamage extends Error {
 export interface BlockCursor {
   /** Of the row that {@link next} came to: its first `keySize` bytes. Overwritten by the next row. */
   readonly key: Uint8Array
+  readonly keyView: DataView
   keySize: number
   /** Bytes that the key shares with the one before it; 0 for the first row. */
   shared: number
@@ -41,20 +43,26 @@ export interface BlockCursor {
   isFirst: boolean
 }
 
-export const make = (): BlockCursor => ({
-  key: new Uint8Array(maxKeySizeBytes),
-  keySize: 0,
-  shared: 0,
-  rowStart: 0,
-  valueSizeStart: 0,
-  valueStart: 0,
-  valueEnd: 0,
-  bytes: new Uint8Array(0),
-  left: 0,
-  blockKey: new Uint8Array(0),
-  end: 0,
-  isFirst: true
-})
+export const make = (): BlockCursor => {
+  const key = new Uint8Array(maxKeySizeBytes)
+  return {
+    key,
+    keyView: viewOf(key),
+    keySize: 0,
+    shared: 0,
+    rowStart: 0,
+    valueSizeStart: 0,
+    valueStart: 0,
+    valueEnd: 0,
+    bytes: noBytes,
+    left: 0,
+    blockKey: noBytes,
+    end: 0,
+    isFirst: true
+  }
+}
+
+const noBytes = new Uint8Array(0)
 
 /** Stands before the first row of the block. */
 export const start = (cursor: BlockCursor, blockKey: Uint8Array, bytes: Uint8Array): void => {

@@ -114,7 +114,8 @@ const isLastDigit = (digit: number): boolean => digit % digitBytesFactor < digit
 
 /** Bytes that keys share which differ in these digits, of which the first is the smaller. */
 const sharedBytes = (left: number, right: number): number => {
-  const [leftHigh, rightHigh] = [Math.floor(left / highFactor), Math.floor(right / highFactor)]
+  const leftHigh = Math.floor(left / highFactor)
+  const rightHigh = Math.floor(right / highFactor)
   const leftLow = left - leftHigh * highFactor
   const rightLow = right - rightHigh * highFactor
   const same =

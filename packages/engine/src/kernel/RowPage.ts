@@ -1,10 +1,13 @@
 /** Rows taken out of blocks: keys one after another in one buffer, values where their blocks have them. */
 import type { BlockCursor } from "./BlockCursor.ts"
+import { copyBytes, viewOf } from "./ByteCopy.ts"
 
 export interface RowPage {
   rowCount: number
   /** Keys one after another; another array once it has grown. */
   keys: Uint8Array
+  /** Of `keys`. */
+  keysView: DataView
   /** Byte behind each key; a key begins where the one before it ends. */
   keyEnd: Uint32Array
   /** Of each row: the buffer its value lies in, and where. */
@@ -16,25 +19,40 @@ export interface RowPage {
 const firstRows = 64
 const firstKeyBytes = 8 * 1024
 
-export const make = (): RowPage => ({
-  rowCount: 0,
-  keys: new Uint8Array(firstKeyBytes),
-  keyEnd: new Uint32Array(firstRows),
-  valueSource: [],
-  valueStart: new Uint32Array(firstRows),
-  valueEnd: new Uint32Array(firstRows)
-})
+export const make = (): RowPage => {
+  const keys = new Uint8Array(firstKeyBytes)
+  return {
+    rowCount: 0,
+    keys,
+    keysView: viewOf(keys),
+    keyEnd: new Uint32Array(firstRows),
+    valueSource: [],
+    valueStart: new Uint32Array(firstRows),
+    valueEnd: new Uint32Array(firstRows)
+  }
+}
 
 /** Adds the cursor's row. The block's buffer is kept, not copied. */
-export const addCursorRow = (page: RowPage, { bytes, key, keySize, valueEnd, valueStart }: BlockCursor): void =>
-  addRow(page, key, 0, keySize, bytes, valueStart, valueEnd)
+export const addCursorRow = (page: RowPage, cursor: BlockCursor): void => {
+  const { bytes, key, keySize, keyView, valueEnd, valueStart } = cursor
+  addRow(page, key, keyView, 0, keySize, bytes, valueStart, valueEnd)
+}
 
 /** Adds rows of another page, from the last one down to `first`. */
 export const addReversed = (page: RowPage, source: RowPage, first: number): void => {
   for (let row = source.rowCount - 1; row >= first; row--) {
     const start = keyStartOf(source, row)
     const size = source.keyEnd[row]! - start
-    addRow(page, source.keys, start, size, source.valueSource[row]!, source.valueStart[row]!, source.valueEnd[row]!)
+    addRow(
+      page,
+      source.keys,
+      source.keysView,
+      start,
+      size,
+      source.valueSource[row]!,
+      source.valueStart[row]!,
+      source.valueEnd[row]!
+    )
   }
 }
 
@@ -58,6 +76,7 @@ export const valueOf = (page: RowPage, row: number): Uint8Array =>
 const addRow = (
   page: RowPage,
   key: Uint8Array,
+  keyView: DataView,
   keyStart: number,
   keySize: number,
   source: Uint8Array,
@@ -68,8 +87,7 @@ const addRow = (
   const start = keyStartOf(page, row)
   if (row === page.keyEnd.length) growRows(page)
   if (start + keySize > page.keys.length) growKeys(page, start, keySize)
-  const { keys } = page
-  for (let index = 0; index < keySize; index++) keys[start + index] = key[keyStart + index]!
+  copyBytes(page.keys, page.keysView, start, key, keyView, keyStart, keyStart + keySize)
   page.keyEnd[row] = start + keySize
   page.valueSource.push(source)
   page.valueStart[row] = valueStart
@@ -81,6 +99,7 @@ const growKeys = (page: RowPage, usedBytes: number, keySize: number): void => {
   const keys = new Uint8Array(Math.max(page.keys.length * 2, usedBytes + keySize))
   keys.set(page.keys.subarray(0, usedBytes))
   page.keys = keys
+  page.keysView = viewOf(keys)
 }
 
 const growRows = (page: RowPage): void => {
