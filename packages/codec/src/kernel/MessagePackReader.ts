@@ -17,7 +17,11 @@ export class Malformed extends Data.Error<{ readonly offsetBytes: number; readon
   }
 }
 
-/** PERF: records up to this size become one string of which all others are slices: 20 ns each instead of 40. */
+/**
+ * Records up to this size become one string of which all others are slices, which keep it alive.
+ *
+ * PERF: 20 ns for each string instead of 40.
+ */
 const oneTextSizeBytes = 2_048
 
 const float = new DataView(new ArrayBuffer(8))
