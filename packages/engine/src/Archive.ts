@@ -13,10 +13,15 @@ import type { Disk, DiskError, PackWriteError } from "@icecore/packfile"
 import { Effect, type Scope } from "effect"
 import type { ArchiveError, ArchiveExists, ArchiveRefused } from "./ArchiveError.ts"
 import type { C1zError } from "./c1z/C1zError.ts"
-import type { Engine, EngineError, EngineOpenError, EngineReadError, EngineWriteError, Reader } from "./Engine.ts"
+import { Engine, type EngineError, type EngineOpenError, type EngineReadError, type Reader } from "./Engine.ts"
 import type { ArchiveEncoding, Manifest } from "./format/ArchiveFormat.ts"
+import { extractArchive } from "./internal/archive/ExtractArchive.ts"
+import { archiveInfo, openArchive } from "./internal/archive/OpenArchive.ts"
+import { saveArchive } from "./internal/archive/SaveArchive.ts"
+import { verifyArchive } from "./internal/archive/VerifyArchive.ts"
 import type { CheckOptions, CheckReport } from "./RecordCheck.ts"
 import type { RecordReadError, RecordReader } from "./RecordReader.ts"
+import type { RecordStore, RecordWriteError } from "./RecordStore.ts"
 import type * as RecordType from "./RecordType.ts"
 import type { SyncId } from "./SyncRun.ts"
 
@@ -29,12 +34,12 @@ export interface ArchiveSource {
   /** The engine it is on. */
   readonly engineName: string
   /** One moment, with all that was put before. */
-  readonly snapshot: Effect.Effect<Reader, EngineReadError | EngineWriteError, Scope.Scope>
+  readonly snapshot: Effect.Effect<Reader, EngineReadError | RecordWriteError, Scope.Scope>
   /** How its database is copied; absent where it has none, as in a `pack` archive. */
   readonly database?: {
     readonly engine: Engine
     /** As `Database.checkpoint`, with all that was put before. */
-    readonly checkpoint: (path: string) => Effect.Effect<void, EngineWriteError | EngineOpenError>
+    readonly checkpoint: (path: string) => Effect.Effect<void, EngineOpenError | RecordWriteError>
   }
 }
 
@@ -52,6 +57,8 @@ export interface SaveOptions {
   readonly creator?: string
   /** zstd level, 1 to 22. Default 3. */
   readonly level?: number
+  /** Called every some thousand rows of a `pack`. */
+  readonly onProgress?: (counts: { readonly rowCount: number }) => void
 }
 
 /** What was saved, once it is durable. */
@@ -117,6 +124,10 @@ export interface ExtractOptions {
   readonly temporaryDirectory?: string
 }
 
+export interface VerifyOptions extends OpenArchiveOptions {
+  readonly check?: CheckOptions
+}
+
 /** What verifying found. Damage to the file is an error; what the records come to is in the report. */
 export interface Verification {
   readonly info: ArchiveInfo
@@ -127,7 +138,7 @@ export interface Verification {
 export type OpenError = ArchiveError | C1zError | DiskError | EngineError | RecordReadError
 
 /** What saving can fail with. */
-export type SaveError = ArchiveExists | ArchiveRefused | DiskError | PackWriteError | EngineError | RecordReadError
+export type SaveError = ArchiveExists | ArchiveRefused | DiskError | PackWriteError | EngineError | RecordWriteError
 
 export type ExtractError = OpenError | ArchiveRefused
 
@@ -135,16 +146,15 @@ export type ExtractError = OpenError | ArchiveRefused
 export type ArchiveServices = Disk | Zstd | ZstdStream
 
 /** Writes an archive. On return it is durable under its path; before that nothing, or the old file, is there. */
-export const save: (options: SaveOptions) => Effect.Effect<ArchiveSummary, SaveError, ArchiveServices> = Effect.fn(
-  "Archive.save"
-)((_options: SaveOptions) => Effect.die("not built yet"))
+export const save: (options: SaveOptions) => Effect.Effect<ArchiveSummary, SaveError, ArchiveServices> =
+  Effect.fn("Archive.save")(saveArchive)
 
 /** Opens an archive for the scope, ours or one of `ArchiveFormats`, whichever its first bytes say it is. */
 export const open: (
   path: string,
   options?: OpenArchiveOptions
 ) => Effect.Effect<OpenArchive, OpenError, ArchiveServices | Scope.Scope> = Effect.fn("Archive.open")(
-  (_path: string, _options?: OpenArchiveOptions) => Effect.die("not built yet")
+  (path: string, options: OpenArchiveOptions = {}) => openArchive(path, options)
 )
 
 /** Reads what an archive says of itself: its start and its end, whatever its size. Foreign formats are opened for it. */
@@ -152,17 +162,29 @@ export const info: (
   path: string,
   options?: OpenArchiveOptions
 ) => Effect.Effect<ArchiveInfo, OpenError, ArchiveServices> = Effect.fn("Archive.info")(
-  (_path: string, _options?: OpenArchiveOptions) => Effect.die("not built yet")
+  (path: string, options: OpenArchiveOptions = {}) => archiveInfo(path, options)
 )
 
-/** Makes a database of what an archive holds, durable on return. */
+/** Makes a database of what an archive holds, on its own engine or another; whole and durable on return, else not there. */
 export const extract: (path: string, options: ExtractOptions) => Effect.Effect<void, ExtractError, ArchiveServices> =
-  Effect.fn("Archive.extract")((_path: string, _options: ExtractOptions) => Effect.die("not built yet"))
+  Effect.fn("Archive.extract")(extractArchive)
 
 /** Reads every byte of an archive against its checksums, then every record and index entry. */
 export const verify: (
   path: string,
-  options?: OpenArchiveOptions & { readonly check?: CheckOptions }
+  options?: VerifyOptions
 ) => Effect.Effect<Verification, OpenError, ArchiveServices> = Effect.fn("Archive.verify")(
-  (_path: string, _options?: OpenArchiveOptions) => Effect.die("not built yet")
+  (path: string, options: VerifyOptions = {}) => verifyArchive(path, options)
 )
+
+/** An open store as what {@link save} takes. The engine is the one that the store was opened with. */
+export const sourceOf = (store: RecordStore): Effect.Effect<ArchiveSource, never, Engine> =>
+  Effect.map(Engine, (engine) => {
+    const { database, engineName, flush, path } = store
+    return {
+      path,
+      engineName,
+      snapshot: Effect.andThen(flush, database.snapshot),
+      database: { engine, checkpoint: (target) => Effect.andThen(flush, database.checkpoint(target)) }
+    }
+  })

@@ -20,9 +20,40 @@
  * Little-endian. The manifest stands before the payload, so that one read at the start of a file says what it is, and is written
  * last: `padding` keeps its length what it was when the payload was begun.
  */
-
+import { Crc32c, RecordCodec } from "@icecore/codec"
+import { Result } from "effect"
 import type * as RecordType from "../RecordType.ts"
 import type { SyncId } from "../SyncRun.ts"
+
+/** The version that is written, and the newest that is read. */
+export const formatVersion = 1
+
+/** Bytes that a manifest may have, inclusive: 16 MiB. */
+export const maxManifestSizeBytes: number = 16 * 1024 * 1024
+
+export const magic: Uint8Array = new TextEncoder().encode("ICEARCH1")
+const endMagic = new TextEncoder().encode("ICEAEND1")
+
+/** Magic and manifest length. */
+export const headSizeBytes: number = magic.length + 4
+
+const sha256SizeBytes = 32
+const payloadSizeAt = sha256SizeBytes
+const payloadCrcAt: number = payloadSizeAt + 8
+const manifestCrcAt: number = payloadCrcAt + 4
+const zeroAt: number = manifestCrcAt + 4
+const footerCrcAt: number = zeroAt + 4
+const endMagicAt: number = footerCrcAt + 4
+export const footerSizeBytes: number = endMagicAt + endMagic.length
+
+/** The smallest file that may be an archive. */
+export const minSizeBytes: number = headSizeBytes + footerSizeBytes
+
+/** The one part of a tar. */
+export const databasePart = "database"
+
+/** Bytes of padding that a manifest is begun with: what its numbers may still grow by. */
+const spareSizeBytes = 1024
 
 /** How the payload holds the store. */
 export type ArchiveEncoding = "pack" | "tar" | "tar+zstd"
@@ -66,3 +97,180 @@ export interface Manifest {
   readonly syncs: ReadonlyArray<ManifestSync>
   readonly parts: ReadonlyArray<ManifestPart>
 }
+
+/** What the footer says. */
+export interface Footer {
+  /** 32 bytes. */
+  readonly payloadSha256: Uint8Array
+  readonly payloadSizeBytes: number
+  readonly payloadCrc: number
+  readonly manifestCrc: number
+}
+
+/** Why bytes are not an archive. */
+export interface ArchiveFault {
+  readonly kind: "fault"
+  readonly part: "size" | "magic" | "manifest" | "footer" | "payload"
+  readonly detail: string
+}
+
+const fault = (part: ArchiveFault["part"], detail: string): ArchiveFault => ({ kind: "fault", part, detail })
+
+/** A manifest with what stands behind its fields. */
+interface PaddedManifest extends Manifest {
+  readonly padding: Uint8Array
+}
+
+const codec: RecordCodec.RecordCodec<PaddedManifest> = RecordCodec.make<PaddedManifest>(
+  {
+    kind: "struct",
+    fields: [
+      { name: "format_version", shape: { kind: "int" }, optional: false },
+      { name: "creator", shape: { kind: "string" }, optional: false },
+      { name: "created_at", shape: { kind: "int" }, optional: false },
+      { name: "engine", shape: { kind: "string" }, optional: false },
+      { name: "key_layout_version", shape: { kind: "int" }, optional: false },
+      { name: "encoding", shape: { kind: "literal", values: ["pack", "tar", "tar+zstd"] }, optional: false },
+      { name: "types", shape: { kind: "array", item: { kind: "json" } }, optional: false },
+      {
+        name: "syncs",
+        shape: {
+          kind: "array",
+          item: {
+            kind: "struct",
+            fields: [
+              { name: "sync_id", shape: { kind: "string" }, optional: false },
+              { name: "type", shape: { kind: "string" }, optional: false },
+              { name: "parent_sync_id", shape: { kind: "string" }, optional: true },
+              { name: "started_at", shape: { kind: "int" }, optional: false },
+              { name: "ended_at", shape: { kind: "int" }, optional: true },
+              { name: "counts", shape: { kind: "record", value: { kind: "int" } }, optional: false }
+            ]
+          }
+        },
+        optional: false
+      },
+      {
+        name: "parts",
+        shape: {
+          kind: "array",
+          item: {
+            kind: "struct",
+            fields: [
+              { name: "name", shape: { kind: "string" }, optional: false },
+              { name: "offset_bytes", shape: { kind: "int" }, optional: false },
+              { name: "size_bytes", shape: { kind: "int" }, optional: false },
+              { name: "decoded_size_bytes", shape: { kind: "int" }, optional: false },
+              { name: "row_count", shape: { kind: "int" }, optional: false }
+            ]
+          }
+        },
+        optional: false
+      },
+      { name: "padding", shape: { kind: "bytes" }, optional: false }
+    ]
+  },
+  { version: formatVersion }
+)
+
+// The head.
+
+/**
+ * Magic, manifest length and manifest. With `sizeBytes`, what an earlier head of the archive measured, padded to that. Throws
+ * `RecordInvalid` for a manifest that cannot be stored, and a `RangeError` when it does not fit, which parts of other numbers do.
+ */
+export const encodeHead = (manifest: Manifest, sizeBytes?: number): Uint8Array => {
+  const bare = codec.encodeUnsafe({ ...manifest, padding: new Uint8Array(spareSizeBytes) })
+  // The length of the padding takes as many bytes as that of the spare padding does: it stays within a factor of two.
+  const paddingBytes = spareSizeBytes + (sizeBytes === undefined ? 0 : sizeBytes - headSizeBytes - bare.length)
+  if (paddingBytes < spareSizeBytes / 2 || paddingBytes > spareSizeBytes * 2) {
+    throw new RangeError(`Cannot encode manifest: ${bare.length} bytes do not fit a head of ${sizeBytes}`)
+  }
+  const encoded = codec.encodeUnsafe({ ...manifest, padding: new Uint8Array(paddingBytes) })
+  const head = new Uint8Array(headSizeBytes + encoded.length)
+  head.set(magic)
+  new DataView(head.buffer).setUint32(magic.length, encoded.length, true)
+  head.set(encoded, headSizeBytes)
+  return head
+}
+
+/** Whether bytes begin as an archive does. */
+export const hasMagic = (bytes: Uint8Array): boolean => magic.every((byte, at) => bytes[at] === byte)
+
+/** The length of the manifest behind a head of {@link headSizeBytes} bytes. */
+export const manifestSizeOf = (head: Uint8Array): number =>
+  new DataView(head.buffer, head.byteOffset).getUint32(magic.length, true)
+
+/** The manifest of a whole head, whose checksum has been compared, of a payload of `payloadSizeBytes`. */
+export const decodeManifest = (head: Uint8Array, payloadSizeBytes: number): Manifest | ArchiveFault => {
+  const decoded = codec.decode(head.subarray(headSizeBytes))
+  if (Result.isFailure(decoded)) return fault("manifest", decoded.failure.message)
+  const { padding: _, ...manifest } = decoded.success
+  const problem = manifestProblem(manifest, payloadSizeBytes)
+  return problem === undefined ? manifest : fault("manifest", problem)
+}
+
+/** What in a manifest cannot be; undefined when nothing is. A version that is not known is for the caller. */
+const manifestProblem = (manifest: Manifest, payloadSizeBytes: number): string | undefined => {
+  const { encoding, parts } = manifest
+  if (manifest.format_version < 1 || manifest.key_layout_version < 1) return "a version of it is below 1"
+  if (encoding !== "pack" && !(parts.length === 1 && parts[0]!.name === databasePart)) {
+    return `its parts are not the one of a ${encoding}`
+  }
+  let end = 0
+  const names = new Set<string>()
+  for (const part of parts) {
+    if (names.has(part.name)) return `its part ${JSON.stringify(part.name)} is there twice`
+    names.add(part.name)
+    if (part.offset_bytes !== end || part.size_bytes < 0) {
+      return `its part ${JSON.stringify(part.name)} begins at ${part.offset_bytes}, expected ${end}`
+    }
+    if (part.decoded_size_bytes < 0 || part.row_count < 0) return "a count of it is below 0"
+    end += part.size_bytes
+  }
+  return end === payloadSizeBytes ? undefined : `its parts are ${end} bytes, the payload has ${payloadSizeBytes}`
+}
+
+// The footer.
+
+export const encodeFooter = (footer: Footer): Uint8Array => {
+  const bytes = new Uint8Array(footerSizeBytes)
+  const view = new DataView(bytes.buffer)
+  bytes.set(footer.payloadSha256)
+  view.setBigUint64(payloadSizeAt, BigInt(footer.payloadSizeBytes), true)
+  view.setUint32(payloadCrcAt, footer.payloadCrc, true)
+  view.setUint32(manifestCrcAt, footer.manifestCrc, true)
+  view.setUint32(footerCrcAt, Crc32c.update(0, bytes, 0, footerCrcAt), true)
+  bytes.set(endMagic, endMagicAt)
+  return bytes
+}
+
+/** The footer in the last {@link footerSizeBytes} bytes of a file of `fileSizeBytes` whose manifest has `manifestSizeBytes`. */
+export const decodeFooter = (
+  bytes: Uint8Array,
+  fileSizeBytes: number,
+  manifestSizeBytes: number
+): Footer | ArchiveFault => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (!endMagic.every((byte, at) => bytes[endMagicAt + at] === byte)) {
+    return fault("footer", "it does not end in ICEAEND1: the file is cut short, or something follows")
+  }
+  const expected = view.getUint32(footerCrcAt, true)
+  const actual = Crc32c.update(0, bytes, 0, footerCrcAt)
+  if (actual !== expected) return fault("footer", `its checksum is ${hex(actual)}, expected ${hex(expected)}`)
+  if (view.getUint32(zeroAt, true) !== 0) return fault("footer", "its reserved bytes are not zero")
+  const payloadSizeBytes = Number(view.getBigUint64(payloadSizeAt, true))
+  const there = fileSizeBytes - footerSizeBytes - headSizeBytes - manifestSizeBytes
+  if (payloadSizeBytes !== there) {
+    return fault("size", `the payload has ${there} bytes, the footer says ${payloadSizeBytes}`)
+  }
+  return {
+    payloadSha256: bytes.slice(0, sha256SizeBytes),
+    payloadSizeBytes,
+    payloadCrc: view.getUint32(payloadCrcAt, true),
+    manifestCrc: view.getUint32(manifestCrcAt, true)
+  }
+}
+
+/** A checksum as messages have it. */
+export const hex = (checksum: number): string => `0x${checksum.toString(16).padStart(8, "0")}`
