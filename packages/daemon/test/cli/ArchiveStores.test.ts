@@ -5,7 +5,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { RecordType } from "@icecore/engine"
 import { Effect, Schema } from "effect"
 import { directory, engineNames } from "../support/LiveStore.ts"
-import { eventually, expect, failureLine, start } from "./support/Command.ts"
+import { archiveIn, linesOf, outputOf } from "./support/ArchiveCommand.ts"
+import { eventually, failureLine, start } from "./support/Command.ts"
 import { filesBelow, textOf } from "./support/Logs.ts"
 import { lines, syncIds } from "./support/RecordFiles.ts"
 
@@ -17,15 +18,6 @@ const Account = RecordType.make({
   primaryKey: ["id"],
   indexes: { by_owner: { paths: ["owner"] } }
 })
-
-/** Runs `icecore archive` in a directory to its end. */
-const archiveIn = (root: string) => (status: number, args: ReadonlyArray<string>, input?: string | Uint8Array) =>
-  expect(status, ["archive", ...args], input === undefined ? { cwd: root } : { cwd: root, input })
-
-const outputOf = (ended: { readonly stdout: Buffer }): string => ended.stdout.toString()
-
-/** The lines of an answer, without their line feeds. */
-const linesOf = (ended: { readonly stdout: Buffer }): ReadonlyArray<string> => outputOf(ended).trimEnd().split("\n")
 
 /** A directory with lines of two syncs, imported into `store`. */
 const imported = Effect.fnUntraced(function* (options: Parameters<typeof lines>[0]) {

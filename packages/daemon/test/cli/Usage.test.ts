@@ -14,6 +14,8 @@ const commands = [
   ["status"],
   ["inspect"],
   ["verify"],
+  ["archive"],
+  ...["info", "list", "get", "export", "import", "verify", "diff"].map((name) => ["archive", name]),
   ["config"],
   ["config", "check"]
 ]

@@ -6,6 +6,7 @@ import { ArchiveEngines, Engine, type EngineDetection } from "@icecore/engine"
 import type { Disk } from "@icecore/packfile"
 import { LiveDisk } from "@icecore/packfile/live"
 import { Context, Effect, Layer, Scope } from "effect"
+import * as GarbageCollection from "../../live/GarbageCollection.ts"
 import { engineLayer } from "../Composition.ts"
 
 /** An engine whose library is loaded when a database is opened with it. */
@@ -38,5 +39,6 @@ export type RecordServices = Disk | Zstd | ZstdStream
 /** Everything that archives and record stores are read and written with. */
 export const layer: Layer.Layer<RecordServices, Layer.Error<typeof ZstdStreamLive.layer>> = Layer.mergeAll(
   engines,
-  c1zLayer
+  c1zLayer,
+  GarbageCollection.layer
 ).pipe(Layer.provideMerge(Layer.mergeAll(LiveDisk.layer, ZstdLive.layer, ZstdStreamLive.layer)))

@@ -14,17 +14,20 @@ const cellCharacters = 1_000
 
 type JsonRecord = Readonly<Record<string, unknown>>
 
+export interface Options {
+  /** The columns; those that the first records need when empty. */
+  readonly fields: ReadonlyArray<string>
+  /** Shows values in all their length. */
+  readonly wide: boolean
+}
+
 export interface RecordTable {
   readonly header: string
   readonly row: (record: object) => string
 }
 
 /** A table for records of the type, with columns and widths as these first ones need. */
-export const make = (
-  type: RecordType.Any,
-  sample: ReadonlyArray<object>,
-  options: { readonly fields: ReadonlyArray<string>; readonly wide: boolean }
-): RecordTable => {
+export const make = (type: RecordType.Any, sample: ReadonlyArray<object>, options: Options): RecordTable => {
   const rows = sample.map((record) => RecordNdjson.toJson(type, record))
   const fields = options.fields.length > 0 ? options.fields : fieldsWithValues(type, rows)
   const cellsOf = (row: JsonRecord): ReadonlyArray<string> =>
