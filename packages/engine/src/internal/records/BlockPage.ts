@@ -23,6 +23,11 @@ export interface PageOptions {
   readonly reverse?: boolean
 }
 
+export interface WalkOptions extends Omit<PageOptions, "reverse"> {
+  /** Takes the cursor's row, which is valid only during the call; or refuses it, and the walk ends in front of it. */
+  readonly take: (cursor: BlockCursor.BlockCursor) => boolean
+}
+
 export interface ReadPage {
   readonly rows: RowPage.RowPage
   /** There are no rows of the prefix behind the page. */
@@ -38,10 +43,26 @@ const blocksAtOnce = 256
 const guessedRows = 32
 
 /** Rows in key order. The reader must be of one moment. */
-export const page: (reader: Reader, options: PageOptions) => Effect.Effect<ReadPage, BlockReadError> =
-  Effect.fnUntraced(function* (reader, options) {
+export const page = (reader: Reader, options: PageOptions): Effect.Effect<ReadPage, BlockReadError> =>
+  Effect.suspend(() => {
+    const rows = RowPage.make()
+    const take = (cursor: BlockCursor.BlockCursor): boolean => {
+      RowPage.addCursorRow(rows, cursor)
+      return true
+    }
+    return Effect.map(readRows(reader, options, makePaging(options, rows, take)), (isEnd) => ({ rows, isEnd }))
+  })
+
+/**
+ * The rows of a page, given away as they are found: nothing is copied. Returns whether there are no rows of the prefix behind
+ * those that were taken.
+ */
+export const walk = (reader: Reader, { take, ...options }: WalkOptions): Effect.Effect<boolean, BlockReadError> =>
+  Effect.suspend(() => readRows(reader, options, makePaging(options, RowPage.make(), take)))
+
+const readRows: (reader: Reader, options: PageOptions, paging: Paging) => Effect.Effect<boolean, BlockReadError> =
+  Effect.fnUntraced(function* (reader, options, paging) {
     const { keyspace, prefix, reverse = false } = options
-    const paging = makePaging(options)
     const { edge } = paging
     const take = (blocks: ReadonlyArray<Row>) => attemptBlocks(keyspace, () => takeBlocks(paging, blocks))
     /** The block that begins at or before a key and may hold rows behind it. */
@@ -72,7 +93,7 @@ export const page: (reader: Reader, options: PageOptions) => Effect.Effect<ReadP
       const last = yield* floor(prefix)
       if (last !== undefined && compareBytes(last.key, prefix) !== 0) yield* take([last])
     }
-    return { rows: paging.rows, isEnd: isRead && !paging.isCut }
+    return isRead && !paging.isCut
   })
 
 interface Paging {
@@ -84,7 +105,10 @@ interface Paging {
   readonly limit: number
   readonly maxBytes: number
   readonly cursor: BlockCursor.BlockCursor
+  readonly take: (cursor: BlockCursor.BlockCursor) => boolean
+  /** Where rows that are turned round go. */
   readonly rows: RowPage.RowPage
+  rowCount: number
   /** Rows of one block, to be turned round. */
   readonly turned: RowPage.RowPage
   /** The next row may be before the edge. */
@@ -97,14 +121,11 @@ interface Paging {
   isPast: boolean
 }
 
-const makePaging = ({
-  after,
-  from,
-  limit,
-  maxBytes = defaultMaxBytes,
-  prefix,
-  reverse = false
-}: PageOptions): Paging => ({
+const makePaging = (
+  { after, from, limit, maxBytes = defaultMaxBytes, prefix, reverse = false }: PageOptions,
+  rows: RowPage.RowPage,
+  take: Paging["take"]
+): Paging => ({
   prefix,
   edge: after ?? from ?? prefix,
   isEdgeWanted: after === undefined,
@@ -112,7 +133,9 @@ const makePaging = ({
   limit,
   maxBytes,
   cursor: BlockCursor.make(),
-  rows: RowPage.make(),
+  take,
+  rows,
+  rowCount: 0,
   turned: RowPage.make(),
   isAtEdge: !reverse || after !== undefined || from !== undefined,
   blockCount: 0,
@@ -124,9 +147,9 @@ const makePaging = ({
 const isOver = ({ bytes, isCut, isPast, maxBytes }: Paging): boolean => isCut || isPast || bytes >= maxBytes
 
 /** One row more than the page has room for says whether it is the last. */
-const blocksFor = ({ blockCount, limit, rows }: Paging): number => {
-  const rowsPerBlock = blockCount === 0 ? guessedRows : Math.max(1, rows.rowCount / blockCount)
-  return Math.min(blocksAtOnce, Math.ceil((limit + 1 - rows.rowCount) / rowsPerBlock))
+const blocksFor = ({ blockCount, limit, rowCount }: Paging): number => {
+  const rowsPerBlock = blockCount === 0 ? guessedRows : Math.max(1, rowCount / blockCount)
+  return Math.min(blocksAtOnce, Math.ceil((limit + 1 - rowCount) / rowsPerBlock))
 }
 
 const takeBlocks = (paging: Paging, blocks: ReadonlyArray<Row>): void => {
@@ -142,7 +165,7 @@ const takeBlocks = (paging: Paging, blocks: ReadonlyArray<Row>): void => {
 
 /** PERF: a row that shares the whole prefix with the one before is inside when that one is. */
 const takeForward = (paging: Paging): void => {
-  const { cursor, edge, isEdgeWanted, limit, prefix, rows } = paging
+  const { cursor, edge, isEdgeWanted, limit, prefix, take } = paging
   while (BlockCursor.next(cursor)) {
     if (paging.isAtEdge) {
       const order = BlockCursor.compareKey(cursor, edge)
@@ -153,11 +176,11 @@ const takeForward = (paging: Paging): void => {
       paging.isPast = true
       return
     }
-    if (rows.rowCount === limit) {
+    if (paging.rowCount === limit || !take(cursor)) {
       paging.isCut = true
       return
     }
-    RowPage.addCursorRow(rows, cursor)
+    paging.rowCount++
   }
 }
 
@@ -172,7 +195,8 @@ const takeReversed = (paging: Paging): void => {
     if (BlockCursor.hasPrefix(cursor, prefix)) RowPage.addCursorRow(turned, cursor)
   }
   paging.isAtEdge = false
-  const first = Math.max(0, turned.rowCount - (limit - rows.rowCount))
+  const first = Math.max(0, turned.rowCount - (limit - paging.rowCount))
   paging.isCut = first > 0
   RowPage.addReversed(rows, turned, first)
+  paging.rowCount = rows.rowCount
 }

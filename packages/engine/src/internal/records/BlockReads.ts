@@ -8,7 +8,7 @@ import { locate } from "./BlockLocation.ts"
 import { scanBlocks } from "./BlockScan.ts"
 
 export type { BlockReadError } from "./BlockAttempt.ts"
-export { type PageOptions, page, type ReadPage } from "./BlockPage.ts"
+export { type PageOptions, page, type ReadPage, type WalkOptions, walk } from "./BlockPage.ts"
 
 /** Keys that are looked up at once: as many blocks may be in memory. */
 const keysAtOnce = 1_024

@@ -1,7 +1,8 @@
 /** Rows in the order of the primary key. */
 import { Effect, Option } from "effect"
+import { maxKeySizeBytes } from "../../Engine.ts"
 import { recordsKeyspace } from "../../format/RecordLayout.ts"
-import { keyOf, type RowPage } from "../../kernel/RowPage.ts"
+import type { BlockCursor } from "../../kernel/BlockCursor.ts"
 import type { RecordCorrupt } from "../../RecordError.ts"
 import * as BlockReads from "./BlockReads.ts"
 import { corrupt, decodeRow, Undecodable } from "./DecodeRow.ts"
@@ -13,18 +14,49 @@ export const readPrimaryRows: (
   view: StoreView,
   builder: PageBuilder,
   prefix: Uint8Array
-) => Effect.Effect<void, BlockReads.BlockReadError | RecordCorrupt> = Effect.fnUntraced(
-  function* (view, builder, prefix) {
-    const { isEnd, rows } = yield* BlockReads.page(view.reader, {
-      keyspace: recordsKeyspace,
-      prefix,
-      limit: nextRowCount(builder),
-      ...(builder.lastKey === undefined ? {} : { after: builder.lastKey })
-    })
-    const fault = takeRows(view.path, builder, rows, isEnd)
-    if (fault !== undefined) return yield* fault
+) => Effect.Effect<void, BlockReads.BlockReadError | RecordCorrupt> = Effect.fnUntraced(function* (
+  { path, reader },
+  builder,
+  prefix
+) {
+  const taking: Taking = { builder, lastKey: new Uint8Array(maxKeySizeBytes), lastKeySize: 0, undecodable: undefined }
+  const isEnd = yield* BlockReads.walk(reader, {
+    keyspace: recordsKeyspace,
+    prefix,
+    limit: nextRowCount(builder),
+    take: (cursor) => takeRow(taking, cursor),
+    ...(builder.lastKey === undefined ? {} : { after: builder.lastKey })
+  })
+  const { lastKey, lastKeySize, undecodable } = taking
+  const key = lastKey.slice(0, lastKeySize)
+  if (undecodable !== undefined) return yield* corrupt({ path, layout: builder.layout, key, undecodable })
+  if (lastKeySize > 0) builder.lastKey = key
+  builder.isEnd = isEnd
+})
+
+interface Taking {
+  readonly builder: PageBuilder
+  /** Of the last row looked at: its first `lastKeySize` bytes. */
+  readonly lastKey: Uint8Array
+  lastKeySize: number
+  undecodable: Undecodable | undefined
+}
+
+const takeRow = (taking: Taking, { bytes, key, keySize, shared, valueEnd, valueStart }: BlockCursor): boolean => {
+  const { builder, lastKey } = taking
+  if (isFull(builder)) return false
+  const record = decodeRow(builder.layout, bytes, valueStart, valueEnd)
+  // PERF: the row before is in `lastKey`, unless this is the first one, and then nothing of it is shared with what is there.
+  for (let at = taking.lastKeySize === 0 ? 0 : shared; at < keySize; at++) lastKey[at] = key[at]!
+  taking.lastKeySize = keySize
+  if (record instanceof Undecodable) {
+    taking.undecodable = record
+    return false
   }
-)
+  builder.scannedCount++
+  take(builder, record)
+  return true
+}
 
 /** Reads the one row that has the whole key, if there is one and it is not behind the page already. */
 export const readWholeKey: (
@@ -43,17 +75,3 @@ export const readWholeKey: (
   builder.lastKey = key
   take(builder, record)
 })
-
-const takeRows = (path: string, builder: PageBuilder, rows: RowPage, isEnd: boolean): RecordCorrupt | undefined => {
-  const { layout } = builder
-  let row = 0
-  for (; row < rows.rowCount && !isFull(builder); row++) {
-    const record = decodeRow(layout, rows.valueSource[row]!, rows.valueStart[row]!, rows.valueEnd[row]!)
-    if (record instanceof Undecodable) return corrupt({ path, layout, key: keyOf(rows, row), undecodable: record })
-    builder.scannedCount++
-    take(builder, record)
-  }
-  if (row > 0) builder.lastKey = keyOf(rows, row - 1).slice()
-  builder.isEnd = isEnd && row === rows.rowCount
-  return undefined
-}
