@@ -46,14 +46,21 @@ export const plan = (policy: CleanupPolicy, { current, nowMillis, runs }: Cleanu
     ofType.sort(latestFirst)
     for (const run of ofType.slice(0, keepCount)) kept.add(run.sync_id)
   }
-  // A run that is still being filled may read the one it continues.
-  for (const run of runs) {
-    if (kept.has(run.sync_id) && !isFinished(run) && run.parent_sync_id !== undefined) kept.add(run.parent_sync_id)
-  }
+  for (const run of runs) if (kept.has(run.sync_id)) keepParents(run, runs, kept)
   const sorted = [...runs].sort((left, right) => order(left.sync_id, right.sync_id))
   return {
     remove: sorted.filter((run) => !kept.has(run.sync_id)),
     keep: sorted.filter((run) => kept.has(run.sync_id))
+  }
+}
+
+/** A run that is still being filled may read the one that it continues, and so on. */
+const keepParents = (run: SyncRun, runs: ReadonlyArray<SyncRun>, kept: Set<string>): void => {
+  for (let at: SyncRun | undefined = run; at !== undefined && !isFinished(at); ) {
+    const parent: SyncId | undefined = at.parent_sync_id
+    if (parent === undefined || kept.has(parent)) return
+    kept.add(parent)
+    at = runs.find(({ sync_id }) => sync_id === parent)
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * A sync is one run that fills the store: started, filled, ended. What is durable when:
  *
- * - `startSync`, `resumeSync`, `checkpointSync`, `endSync`, `cleanup`: on return, with everything put before;
+ * - `startSync`, `resumeSync`, `checkpointSync`, `endSync`: on return, with everything put before; `cleanup`: on return;
  * - `put`, `putIfNewer`, `delete`, `deleteMany` in a sync that this open store started: with the next of those, or `flush`; a
  *   crash before loses some of them and leaves the sync started;
  * - the same in a resumed sync: on return, each call whole or not at all.

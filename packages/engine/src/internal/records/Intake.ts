@@ -19,7 +19,7 @@ export interface Intake {
 
 /**
  * Entries may take this many times the limit, because a merge appends the removal of old ones: about as much as the new ones,
- * unless records lose far longer keys than they get.
+ * unless records lose far longer keys than they get. Beyond it the entries of the sync are made anew from the records.
  */
 const entryLimitFactor = 4
 
@@ -38,8 +38,8 @@ export const make = (limitBytes: number): Intake => ({
 
 export const isEmpty = ({ entries, records }: Intake): boolean => records.rowCount === 0 && entries.rowCount === 0
 
-export const clear = (intake: Intake): void => {
-  RowArena.clear(intake.records)
+/** Forgets the entries. Those of records that are still there are lost. */
+export const clearEntries = (intake: Intake): void => {
   if (intake.entries.bytes.length > 2 * intake.limitBytes)
     intake.entries = RowArena.make(entryLimitFactor * intake.limitBytes)
   else RowArena.clear(intake.entries)
@@ -71,6 +71,10 @@ export const rewind = ({ entries, records }: Intake, to: Mark): void => {
 /** Whether the rows take as much as they may. */
 export const isFull = ({ entries, limitBytes, records }: Intake): boolean =>
   RowArena.sizeBytes(records) + RowArena.sizeBytes(entries) >= limitBytes
+
+/** Whether the rows take half of what they may, or more. */
+export const isHalfFull = ({ entries, limitBytes, records }: Intake): boolean =>
+  2 * (RowArena.sizeBytes(records) + RowArena.sizeBytes(entries)) >= limitBytes
 
 /**
  * Takes records from the one at `from` on and returns the place of the first that there was no room for: their number when all

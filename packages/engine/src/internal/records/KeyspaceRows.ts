@@ -2,5 +2,10 @@
 import { Effect, Stream } from "effect"
 import type { EngineReadError, Reader } from "../../Engine.ts"
 
-export const hasRows = (reader: Reader, keyspace: string): Effect.Effect<boolean, EngineReadError> =>
-  Effect.map(Stream.runCollect(reader.scan(keyspace, { limit: 1 })), (rows) => rows.length > 0)
+/** Whether there are rows whose keys begin with the prefix. Default: any. */
+export const hasRows = (
+  reader: Reader,
+  keyspace: string,
+  prefix: Uint8Array = new Uint8Array()
+): Effect.Effect<boolean, EngineReadError> =>
+  Effect.map(Stream.runCollect(reader.scan(keyspace, { prefix, limit: 1 })), (rows) => rows.length > 0)

@@ -3,17 +3,18 @@
  * went, and of its old value.
  *
  * The entries of new records are in the intake already. Those of an old value that the new one does not have are appended as
- * removals; those that both have are dropped. No two records have an entry of the same key, so the order of removals and new
- * entries does not matter.
+ * removals; those that both have are dropped. No two records have an entry of the same key, and those of one record come in the
+ * order of its changes, so that of rows with the same key the last one is right.
  */
 import { maxKeySizeBytes } from "../../Engine.ts"
-import { headerSizeBytes } from "../../format/RecordLayout.ts"
+import { headerSizeBytes, recordsKeyspace } from "../../format/RecordLayout.ts"
 import type { MergeSink } from "../../kernel/BlockMerge.ts"
 import * as RowArena from "../../kernel/RowArena.ts"
 import { RecordCorrupt } from "../../RecordError.ts"
 import { compareBytes } from "../Bounds.ts"
 import type { Intake } from "./Intake.ts"
 import { keyFault, type RecordKeys, writeEntryKey } from "./RecordKeys.ts"
+import type { SyncSession } from "./SyncSession.ts"
 
 /** A block to put, or one to delete. */
 export interface BlockChange {
@@ -25,7 +26,18 @@ export interface BlockChange {
 /** Blocks that wait to be written, in the order of their changes. */
 export interface BlockChanges {
   readonly changes: Array<BlockChange>
+  /** Of those that wait. */
   sizeBytes: number
+  /** Of all values that were put, those that are written included. */
+  putBytes: number
+}
+
+export const makeBlocks = (): BlockChanges => ({ changes: [], sizeBytes: 0, putBytes: 0 })
+
+/** The blocks are written. */
+export const forget = (blocks: BlockChanges): void => {
+  blocks.changes.length = 0
+  blocks.sizeBytes = 0
 }
 
 export interface MergeDesk extends MergeSink {
@@ -35,18 +47,16 @@ export interface MergeDesk extends MergeSink {
   removedCount: number
   /** The first old value that does not decode: nothing of the part may be written. */
   fault: RecordCorrupt | undefined
-  /** Removals that the intake's entries had no room for. Bounded by what one part replaces. */
-  readonly spill: RowArena.RowArena
+  /** Entries of old values were not removed, because the intake had no room for it. */
+  isOverfull: boolean
 }
-
-/** Bytes that the spilled removals of one part may take. */
-const spillBytes: number = 2 ** 31
 
 /** Collects the blocks of a merge. */
 export const collector = (keyspace: string, blocks: BlockChanges): Pick<MergeSink, "putBlock" | "deleteBlock"> => ({
   putBlock: (key, value) => {
     blocks.changes.push({ keyspace, key, value })
     blocks.sizeBytes += key.length + value.length
+    blocks.putBytes += value.length
   },
   deleteBlock: (key) => {
     blocks.changes.push({ keyspace, key, value: undefined })
@@ -56,18 +66,16 @@ export const collector = (keyspace: string, blocks: BlockChanges): Pick<MergeSin
 
 export interface DeskOptions {
   readonly path: string
-  readonly keyspace: string
   readonly intake: Intake
   readonly blocks: BlockChanges
-  readonly counts: ReadonlyMap<string, number>
-  readonly keysByTag: ReadonlyMap<number, RecordKeys>
+  readonly session: SyncSession
 }
 
 /** The desk of one merge of the records of an intake. */
-export const make = ({ blocks, counts: before, intake, keysByTag, keyspace, path }: DeskOptions): MergeDesk => {
+export const make = ({ blocks, intake, path, session }: DeskOptions): MergeDesk => {
   const { entries, records } = intake
-  const counts = new Map(before)
-  const spill = RowArena.make(spillBytes)
+  const { keysByTag } = session
+  const counts = new Map(session.counts)
   const entry = new Uint8Array(maxKeySizeBytes + 1)
 
   const keysOf = (row: number): RecordKeys => keysByTag.get(records.bytes[RowArena.keyStartOf(records, row) + 1]!)!
@@ -78,7 +86,7 @@ export const make = ({ blocks, counts: before, intake, keysByTag, keyspace, path
   }
 
   const remove = (size: number): void => {
-    if (RowArena.append(entries, true, entry, size, noValue) < 0) RowArena.append(spill, true, entry, size, noValue)
+    if (RowArena.append(entries, true, entry, size, noValue) < 0) desk.isOverfull = true
   }
 
   /** Removes the entries of an old value, but for those among the row's own, which are dropped. */
@@ -111,11 +119,11 @@ export const make = ({ blocks, counts: before, intake, keysByTag, keyspace, path
   }
 
   const desk: MergeDesk = {
-    ...collector(keyspace, blocks),
+    ...collector(recordsKeyspace, blocks),
     counts,
     removedCount: 0,
     fault: undefined,
-    spill,
+    isOverfull: false,
     onInserted: (row) => count(keysOf(row), 1),
     onReplaced: (row, bytes, start, end) => {
       const value = RowArena.valueOf(records, row)

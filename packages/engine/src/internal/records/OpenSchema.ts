@@ -11,12 +11,12 @@
  */
 import { Effect, Option, Result } from "effect"
 import type { Database } from "../../Engine.ts"
+import { allEntryRunsPrefix } from "../../format/EntryRun.ts"
 import {
   indexesKeyspace,
   metaKeyspace,
   recordsKeyspace,
   schemaKey,
-  syncBytes,
   syncsKeyspace,
   tagPrefix
 } from "../../format/RecordLayout.ts"
@@ -26,10 +26,11 @@ import type { RecordOpenError } from "../../RecordStore.ts"
 import type * as RecordType from "../../RecordType.ts"
 import type { Intake } from "./Intake.ts"
 import { hasRows } from "./KeyspaceRows.ts"
-import { writeEntries } from "./Rebuild.ts"
-import * as RecordKeys from "./RecordKeys.ts"
+import { mergeEntries, mergeRuns } from "./Merge.ts"
 import { readRuns } from "./RunReads.ts"
 import { plan, type SchemaPlan } from "./SchemaPlan.ts"
+import { writeAnew } from "./Settle.ts"
+import * as SyncSession from "./SyncSession.ts"
 
 /** The schema that the store has afterwards. */
 export const openSchema: (
@@ -52,9 +53,17 @@ export const openSchema: (
   const planned = plan(stored.success, types)
   if (Result.isFailure(planned)) return yield* new RecordTypeChanged({ path, ...planned.failure })
   if (mode === "readOnly") return stored.success
+  yield* removeRuns(database)
   if (Option.isSome(row) && !planned.success.isChange) return stored.success
   yield* carryOut({ database, path }, planned.success, intake)
   return planned.success.after
+})
+
+/** Runs of entries are their writer's alone, and it is gone. */
+const removeRuns = Effect.fnUntraced(function* (database: Database): Effect.fn.Return<void, RecordOpenError> {
+  const prefix = allEntryRunsPrefix()
+  if (!(yield* hasRows(database, metaKeyspace, prefix))) return
+  yield* database.write((batch) => batch.deleteRange(metaKeyspace, { prefix }), { durability: "buffered" })
 })
 
 const carryOut = Effect.fnUntraced(function* (
@@ -81,7 +90,10 @@ const carryOut = Effect.fnUntraced(function* (
       const layout = layoutOf(type)
       const alone = { ...layout, indexes: layout.indexes.filter(({ tag }) => tag === index.tag) }
       for (const run of yield* readRuns(database, path)) {
-        yield* writeEntries(target, RecordKeys.make(alone, syncBytes(run.sync_id)), intake)
+        const session = SyncSession.make(run, { indexes: "complete", counts: {} }, true, [alone])
+        for (const keys of session.keysByTag.values()) yield* writeAnew(target, session, keys, intake)
+        yield* mergeEntries(target, session, intake)
+        yield* mergeRuns(target, session, intake.limitBytes)
       }
     }
   }

@@ -11,9 +11,10 @@ import { cleanup } from "./Cleanup.ts"
 import * as Intake from "./Intake.ts"
 import { openSchema } from "./OpenSchema.ts"
 import { put, putResolved, type Resolve, removeMany } from "./Puts.ts"
+import { isSettled } from "./Settle.ts"
 import { defaultArenaBytes, maxArenaBytes, minArenaBytes } from "./StoreLimits.ts"
 import { checkpointSync, endSync, resumeSync, startSync } from "./SyncLife.ts"
-import { alone, drain, drainFor, type Writer } from "./Writer.ts"
+import { alone, settleCurrent, settleFor, type Writer } from "./Writer.ts"
 
 export const open: (options: RecordStoreOptions) => Effect.Effect<RecordStore, RecordOpenError, Engine | Scope.Scope> =
   Effect.fn("RecordStore.open")(function* (options) {
@@ -39,10 +40,14 @@ export const open: (options: RecordStoreOptions) => Effect.Effect<RecordStore, R
       reader: database.snapshot,
       path,
       types: [...writer.layouts.values()].map(({ type }) => type),
-      beforeRead: (sync) => drainFor(writer, sync)
+      beforeRead: (sync) => (sync === undefined ? Effect.void : settleFor(writer, sync))
     })
     yield* Effect.addFinalizer(() => close(writer))
-    return { ...reader, ...operations(writer, database, engine.name) }
+    return {
+      ...reader,
+      ...operations(writer, database, engine.name),
+      check: (checkOptions) => Effect.andThen(settleFor(writer, "all"), reader.check(checkOptions))
+    }
   })
 
 const layoutsOf = (schema: StoreSchema, types: ReadonlyArray<RecordType.Any>): ReadonlyMap<string, TypeLayout> =>
@@ -75,7 +80,7 @@ const operations = (writer: Writer, database: Database, engineName: string): Ope
   delete: (type, key) => Effect.map(alone(writer, removeMany(writer, type, [key])), (count) => count > 0),
   deleteMany: (type, keys) => alone(writer, removeMany(writer, type, keys)),
   cleanup: (policy, options = {}) => alone(writer, cleanup(writer, policy, options)),
-  flush: alone(writer, Effect.andThen(drain(writer), database.flush))
+  flush: alone(writer, Effect.andThen(settleCurrent(writer), database.flush))
 })
 
 const putIfNewer = (
@@ -97,8 +102,9 @@ const putIfNewer = (
 /** What was put is written as far as possible; a store that cannot is closed all the same. */
 const close = (writer: Writer): Effect.Effect<void> =>
   Effect.suspend(() => {
-    if (Intake.isEmpty(writer.intake)) return Effect.void
-    return Effect.catch(alone(writer, Effect.andThen(drain(writer), writer.database.flush)), (error) =>
+    const { current, intake } = writer
+    if (current === undefined || isSettled(current, intake)) return Effect.void
+    return Effect.catch(alone(writer, Effect.andThen(settleCurrent(writer), writer.database.flush)), (error) =>
       Effect.logWarning("Records that were put before the store closed are lost").pipe(
         Effect.annotateLogs({ path: writer.path, reason: error.message })
       )

@@ -9,11 +9,11 @@ import type * as RecordType from "../../RecordType.ts"
 import * as BlockReads from "./BlockReads.ts"
 import * as Intake from "./Intake.ts"
 import * as KeyQuery from "./KeyQuery.ts"
-import { mergeIntake } from "./Merge.ts"
+import { mergeAtomic } from "./Merge.ts"
 import type { RecordKeys } from "./RecordKeys.ts"
 import { maxAtomicBytes, maxAtomicRecordCount } from "./StoreLimits.ts"
 import type { SyncSession } from "./SyncSession.ts"
-import { currentSession, drain, layoutFor, type Writer } from "./Writer.ts"
+import { currentSession, drain, layoutFor, makeRoom, type Writer } from "./Writer.ts"
 
 /** What becomes of a record, given the one that is there: none leaves that as it is. */
 export type Resolve = (existing: Option.Option<unknown>, record: unknown) => Option.Option<unknown>
@@ -76,13 +76,14 @@ export const removeMany: (
     yield* checkAtomicCount(type, rowKeys.length)
     const intake = Intake.make(maxAtomicBytes)
     for (const key of rowKeys) Intake.takeRemoval(intake, key)
-    return yield* mergeIntake(writer, session, intake, { atomic: true })
+    return yield* mergeAtomic(writer, session, intake)
   }
   yield* drain(writer)
   let removedCount = 0
   for (const key of rowKeys) {
     if (Intake.takeRemoval(writer.intake, key)) continue
     removedCount += yield* drain(writer)
+    yield* makeRoom(writer)
     Intake.takeRemoval(writer.intake, key)
   }
   return removedCount + (yield* drain(writer))
@@ -124,12 +125,13 @@ const collectMore = Effect.fnUntraced(function* (
   records: ReadonlyArray<unknown>
 ): Effect.fn.Return<void, RecordPutError> {
   const { intake } = writer
-  yield* drain(writer)
+  yield* makeRoom(writer)
   // A call that is larger than the intake is looked at whole before any of it is written, since a refusal takes nothing.
+  const start = Intake.mark(intake)
   for (let from = 0; from < records.length; ) {
     const taken = Intake.take(intake, keys, records, from)
     if (taken === records.length && from === 0) return
-    Intake.clear(intake)
+    Intake.rewind(intake, start)
     if (typeof taken !== "number") return yield* taken
     from = taken
   }
@@ -137,7 +139,7 @@ const collectMore = Effect.fnUntraced(function* (
     const taken = Intake.take(intake, keys, records, from)
     if (typeof taken !== "number") return yield* taken
     from = taken
-    if (from < records.length) yield* drain(writer)
+    if (from < records.length) yield* makeRoom(writer)
   }
 })
 
@@ -158,7 +160,7 @@ const storeAtomic = Effect.fnUntraced(function* (
     const detail = `${records.length} records of ${type.name} take more than ${maxAtomicBytes} bytes at once in a resumed sync`
     return yield* new RecordMisuse({ path, detail })
   }
-  yield* mergeIntake(writer, session, intake, { atomic: true })
+  yield* mergeAtomic(writer, session, intake)
 })
 
 const checkAtomicCount = (type: RecordType.Any, count: number): Effect.Effect<void, RecordCountLimit> =>

@@ -18,10 +18,10 @@ import { RecordMisuse, StoreCorrupt, SyncEnded, SyncExists, SyncNotFound } from 
 import type { RecordReadError } from "../../RecordReader.ts"
 import type { EndSyncOptions, RecordWriteError, StartSyncOptions } from "../../RecordStore.ts"
 import { isFinished, type SyncId, SyncRun } from "../../SyncRun.ts"
-import { rebuild } from "./Rebuild.ts"
 import { readRun } from "./RunReads.ts"
+import { settle } from "./Settle.ts"
 import * as SyncSession from "./SyncSession.ts"
-import { currentSession, drain, type Writer } from "./Writer.ts"
+import { currentSession, drain, settleCurrent, type Writer } from "./Writer.ts"
 
 /** Characters of a sync type at most. */
 const maxSyncTypeLength = 256
@@ -36,7 +36,7 @@ export const startSync: (
   if (problem !== undefined) return yield* new RecordMisuse({ path, detail: problem })
   const id = options.syncId ?? (yield* Ksuid.make)
   if (Option.isSome(yield* readRun(database, path, id))) return yield* new SyncExists({ path, sync: id })
-  yield* drain(writer)
+  yield* settleCurrent(writer)
   const run: SyncRun = {
     sync_id: id,
     type: options.type,
@@ -59,14 +59,13 @@ export const startSync: (
 export const resumeSync: (writer: Writer, sync: SyncId) => Effect.Effect<SyncRun, RecordWriteError | SyncEnded> =
   Effect.fnUntraced(function* (writer, sync) {
     const { database, path } = writer
-    if (writer.current?.run.sync_id === sync) return writer.current.run
     const run = Option.getOrUndefined(yield* readRun(database, path, sync))
     if (run === undefined) return yield* new SyncNotFound({ path, sync })
     if (isFinished(run)) return yield* new SyncEnded({ path, sync })
+    yield* settleCurrent(writer)
     const session = SyncSession.make(run, yield* readBook(writer, sync), false, writer.layouts.values())
-    yield* drain(writer)
-    if (session.indexes === "behind") yield* rebuild(writer, session, writer.intake)
-    // Nothing may come after the writes of the sync before that a crash would keep without them.
+    yield* settle(writer, session, writer.intake)
+    // What was put into the sync that is left, and what was made anew of this one.
     yield* database.flush
     writer.current = session
     return run
@@ -90,8 +89,7 @@ export const endSync: (writer: Writer, options: EndSyncOptions) => Effect.Effect
     const ended = options.endedAt ?? (yield* nowMicros)
     const problem = timeProblem("endedAt", ended)
     if (problem !== undefined) return yield* new RecordMisuse({ path, detail: problem })
-    yield* drain(writer)
-    if (session.indexes === "behind") yield* rebuild(writer, session, writer.intake)
+    yield* settleCurrent(writer)
     const run: SyncRun = {
       ...session.run,
       ended_at: ended,

@@ -7,7 +7,8 @@ import type { RecordReadError } from "../../RecordReader.ts"
 import * as RecordType from "../../RecordType.ts"
 import type { SyncId } from "../../SyncRun.ts"
 import * as Intake from "./Intake.ts"
-import { type MergeTarget, mergeIntake } from "./Merge.ts"
+import { type MergeTarget, mergeEntries, mergeRecords } from "./Merge.ts"
+import { isSettled, settle } from "./Settle.ts"
 import type { SyncSession } from "./SyncSession.ts"
 
 /** The writing half of an open store. One operation at a time, under the lock. */
@@ -25,22 +26,34 @@ export interface Writer extends MergeTarget {
 export const alone = <A, E>(writer: Writer, change: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   writer.lock.withPermits(1)(Effect.uninterruptible(change))
 
-/** Writes out what was put into the current sync, buffered, and says how many records were removed. */
-export const drain = (writer: Writer): Effect.Effect<number, RecordReadError> =>
+/** Writes what was put into the current sync and makes its indexes complete, buffered. */
+export const settleCurrent = (writer: Writer): Effect.Effect<void, RecordReadError> =>
+  Effect.suspend(() => (writer.current === undefined ? Effect.void : settle(writer, writer.current, writer.intake)))
+
+/** Before a read of a sync, or of everything: writes what it must see. */
+export const settleFor = (writer: Writer, sync: SyncId | "all"): Effect.Effect<void, RecordReadError> =>
   Effect.suspend(() => {
-    if (writer.current === undefined || Intake.isEmpty(writer.intake)) return Effect.succeed(0)
-    const merge = mergeIntake(writer, writer.current, writer.intake, { atomic: false })
-    // Only an atomic merge can be too much.
-    return Effect.catchTag(merge, "RecordMisuse", Effect.die)
+    const { current, intake } = writer
+    const isSeen = current !== undefined && (sync === "all" || current.run.sync_id === sync)
+    return isSeen && !isSettled(current, intake) ? alone(writer, settleCurrent(writer)) : Effect.void
   })
 
-/** Before a read of a sync: writes out what it must see. */
-export const drainFor = (writer: Writer, sync: SyncId | undefined): Effect.Effect<void, RecordReadError> =>
+/** Writes the records that were put into the current sync, buffered, and says how many were removed. */
+export const drain = (writer: Writer): Effect.Effect<number, RecordReadError> =>
   Effect.suspend(() =>
-    sync === undefined || writer.current?.run.sync_id !== sync || Intake.isEmpty(writer.intake)
-      ? Effect.void
-      : Effect.asVoid(alone(writer, drain(writer)))
+    writer.current === undefined ? Effect.succeed(0) : mergeRecords(writer, writer.current, writer.intake)
   )
+
+/** Writes so much of what was put that at least half of the intake is free. */
+export const makeRoom = (writer: Writer): Effect.Effect<void, RecordReadError> =>
+  Effect.suspend(() => {
+    const { current, intake } = writer
+    if (current === undefined) return Effect.void
+    return Effect.andThen(
+      mergeRecords(writer, current, intake),
+      Effect.suspend(() => (Intake.isHalfFull(intake) ? mergeEntries(writer, current, intake) : Effect.void))
+    )
+  })
 
 /** The current sync. */
 export const currentSession = (writer: Writer, operation: string): Effect.Effect<SyncSession, NoCurrentSync> =>
