@@ -20,14 +20,12 @@ import type { ArchiveSource, Manifest, OpenArchive, OpenArchiveOptions, OpenErro
 import * as ArchiveFormats from "../ArchiveFormats.ts"
 import * as Access from "../access/AccessRecords.ts"
 import { Engine } from "../Engine.ts"
-import { keyLayoutVersion } from "../format/RecordLayout.ts"
+import * as MakeManifest from "../internal/archive/MakeManifest.ts"
 import * as PrivateDirectory from "../internal/archive/PrivateDirectory.ts"
 import { loadSqliteDriver, type SqliteConnection, type SqliteDriver } from "../live/SqliteDriver.ts"
 import * as SqliteEngine from "../live/SqliteEngine.ts"
 import * as RecordReader from "../RecordReader.ts"
 import * as RecordStore from "../RecordStore.ts"
-import * as RecordType from "../RecordType.ts"
-import type { SyncRun } from "../SyncRun.ts"
 import type { C1zError } from "./C1zError.ts"
 import type { C1zReport } from "./C1zReport.ts"
 import { attempt, type TranslationError, translate } from "./C1zTranslation.ts"
@@ -69,7 +67,7 @@ export const open: (
     path,
     ...(options.types === undefined ? {} : { types: options.types })
   })
-  const manifest = manifestOf(engine.name, yield* reader.listSyncs)
+  const manifest = yield* manifestOf(reader, engine.name)
   return { info: { path, format: formatName, sizeBytes, manifest, report }, reader, rows: database, source, report }
 }, Effect.provide(SqliteEngine.layer))
 
@@ -90,7 +88,7 @@ const unpackInto = Effect.fnUntraced(function* (
 ): Effect.fn.Return<{ readonly report: C1zReport; readonly sizeBytes: number }, OpenError, Disk | ZstdStream> {
   const disk = yield* Disk
   const driver = yield* Effect.promise(loadSqliteDriver)
-  const { sizeBytes } = yield* unpack({ path, target, limits: options.limits ?? {} })
+  const sizeBytes = yield* unpack({ path, target, limits: options.limits })
   const report = yield* Effect.acquireUseRelease(
     openDatabase(driver, path, target),
     (connection): Effect.Effect<C1zReport, TranslationError> => translate({ connection, path, store }),
@@ -121,18 +119,18 @@ const openDatabase = (driver: SqliteDriver, path: string, target: string): Effec
     return connection
   })
 
-/** What the archive would say of itself, if it were one of ours. */
-const manifestOf = (engine: string, runs: ReadonlyArray<SyncRun>): Manifest => ({
-  format_version: 1,
-  creator: formatName,
-  created_at: runs.reduce((latest, run) => Math.max(latest, run.ended_at ?? run.started_at), 0),
-  engine,
-  key_layout_version: keyLayoutVersion,
-  encoding: "pack",
-  types: Access.types.map(RecordType.describe),
-  syncs: runs.map(({ token: _, ...run }) => run),
-  parts: []
-})
+/** What the archive would say of itself, if it were one of ours: as of the last that happened in it. */
+const manifestOf = (
+  reader: RecordReader.RecordReader,
+  engineName: string
+): Effect.Effect<Manifest, RecordReader.RecordReadError> =>
+  Effect.map(
+    MakeManifest.make({ reader, engineName, encoding: "pack", creator: formatName, parts: [] }),
+    (manifest) => ({
+      ...manifest,
+      created_at: manifest.syncs.reduce((latest, run) => Math.max(latest, run.ended_at ?? run.started_at), 0)
+    })
+  )
 
 /** Lets `Archive.open` and its like read older archives. */
 export const layer: Layer.Layer<never, never, Disk | ZstdStream> = ArchiveFormats.layerAdding(

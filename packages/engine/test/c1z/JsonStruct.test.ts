@@ -20,6 +20,9 @@ const entry = (key: string, value: ReadonlyArray<Field> | Uint8Array): Field => 
 
 const nested = (depth: number): ReadonlyArray<Field> => (depth === 0 ? [[3, "deep"]] : [[6, [[1, nested(depth - 1)]]]])
 
+const objects = (depth: number): Uint8Array =>
+  depth === 0 ? message() : message(entry("a", [[5, objects(depth - 1)]]))
+
 describe("JsonStruct", () => {
   it("parseStruct gives objects, lists, text, numbers, truths and nulls", () => {
     const bytes = message(
@@ -87,10 +90,12 @@ describe("JsonStruct", () => {
       ["no value", message([1, [[1, "a"]]])],
       ["a null that is no zero", message(entry("a", [[1, 1]]))],
       ["a truth of two", message(entry("a", [[4, 2]]))],
-      ["too many levels", message(entry("a", nested(60)))]
+      ["too many lists in lists", message(entry("a", nested(60)))],
+      ["too many objects in objects", objects(60)]
     ]
     for (const [name, bytes] of inexact) assert.isUndefined(parseStruct(bytes), name)
     assert.isDefined(parseStruct(message(entry("a", nested(40)))))
+    assert.isDefined(parseStruct(objects(40)))
   })
 
   it("parseStruct refuses bytes that are no message and text that is not UTF-8", () => {

@@ -3,6 +3,7 @@ import * as fc from "fast-check"
 import type { Annotation, Entitlement, Grant, Resource, ResourceType } from "../../src/access/index.ts"
 import type { MessageShape } from "../../src/c1z/C1zMessages.ts"
 import type { TranslationContext } from "../../src/c1z/EmbeddedParts.ts"
+import { ProtobufInvalid } from "../../src/c1z/ProtobufFields.ts"
 import * as RemainderMemo from "../../src/c1z/RemainderMemo.ts"
 import * as TranslateAccess from "../../src/c1z/TranslateAccess.ts"
 import { type GrantRow, translateGrant } from "../../src/c1z/TranslateGrant.ts"
@@ -83,6 +84,7 @@ describe("translateResourceType", () => {
     const odd = resourceType([3, Uint8Array.of(0x81, 0)])
     assert.deepStrictEqual(odd.record.traits, [])
     assert.deepStrictEqual(odd.kept, ["ResourceType.traits"])
+    assert.throws(() => resourceType([3, Uint8Array.of(1, 0x81)]), ProtobufInvalid)
   })
 
   it("keeps what it has no field for, another id, earlier ones of a field that is there twice, and fields of another type", () => {
@@ -94,6 +96,9 @@ describe("translateResourceType", () => {
       [6, 1],
       [99, "unknown"],
       [4, any("")],
+      [4, any(url.slice(0, -"c1.connector.v2.".length))],
+      [4, [...any(`${url}Odd`), [3, "more"]]],
+      [4, [...any(`${url}Odd`), [1, `${url}Twice`]]],
       [4, any("bare")],
       [4, any(`${url}a/b`)],
       [4, any("c1z/ResourceType", Uint8Array.of(1))],
@@ -111,7 +116,7 @@ describe("translateResourceType", () => {
       "ResourceType.description",
       "ResourceType.sourced_externally",
       "ResourceType.#99",
-      ...new Array<string>(5).fill("ResourceType.annotations")
+      ...new Array<string>(8).fill("ResourceType.annotations")
     ])
   })
 })
@@ -411,6 +416,16 @@ describe("translateGrant", () => {
     const names = remainderOf(record.annotations).filter((value) => value.includes("].2 "))
     assert.strictEqual(names.length, 6)
     assert.strictEqual(kept.length, 70)
+  })
+
+  it("keeps resource types without an id, and looks into the last only of a message that should be there once", () => {
+    const nameless = message([2, "group:g:member"], [5, message([2, "nameless"])])
+    const { record, kept } = grant(message([1, nameless]))
+    assert.deepStrictEqual(remainderOf(record.annotations), [`1.5[].2 = ${Buffer.from("nameless").toString("hex")}`])
+    assert.deepStrictEqual(kept, ["Grant.entitlement.grantable_to"])
+    const twice = grant(message([1, message([1, message([3, "G"])], [1, group], [1, message([3, "X"])])]))
+    const whole = "Grant.entitlement.resource"
+    assert.deepStrictEqual(twice.kept, [whole, whole, `${whole}.display_name`])
   })
 
   it("keeps annotations that are there more often than in the row, and both of a field that is there twice", () => {
