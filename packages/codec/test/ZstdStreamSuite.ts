@@ -22,6 +22,15 @@ export const contentOf = (sizeBytes: number): Uint8Array => {
   return bytes
 }
 
+/** Bytes that do not compress. */
+const noiseOf = (sizeBytes: number): Uint8Array => {
+  let state = 1
+  return new Uint8Array(sizeBytes).map(() => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
+    return state >>> 24
+  })
+}
+
 const join = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   const joined = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
   let at = 0
@@ -93,6 +102,22 @@ export const cases: Readonly<Record<string, Case>> = {
         const frame = yield* compressed(bytes, chunkBytes)
         const result = Result.getOrThrow(yield* decompressed(frame, {}, chunkBytes))
         yield* expectEqual(isSame(result, bytes), true, `the round trip of ${size} in chunks of ${chunkBytes}`)
+      }
+    }
+  }),
+
+  "compress makes one frame of what does not compress, streamed or not": Effect.gen(function* () {
+    const [zstd, stream] = [yield* Zstd, yield* ZstdStream]
+    for (const size of [16_000, 17_000, 70_000, 255_000, 700_000, 3 * mebibyte]) {
+      const bytes = noiseOf(size)
+      const frame = yield* zstd.compress(bytes)
+      yield* expectEqual(isSame(new Uint8Array(yield* zstd.decompress(frame)), bytes), true, `${size} bytes`)
+      const inSync = Result.getOrThrow(zstd.compressSync(bytes))
+      yield* expectEqual(isSame(new Uint8Array(yield* zstd.decompress(inSync)), bytes), true, `${size} bytes in sync`)
+      for (const level of [1, 3, 12]) {
+        const chunks = yield* Stream.runCollect(stream.compress(chunked(bytes, 5 * mebibyte), { level }))
+        const result = Result.getOrThrow(yield* decompressed(join(chunks)))
+        yield* expectEqual(isSame(result, bytes), true, `${size} bytes streamed at level ${level}`)
       }
     }
   }),

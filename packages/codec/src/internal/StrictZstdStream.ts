@@ -33,7 +33,7 @@ export interface ZstdStreamLibrary {
 }
 
 /** Content is handed over in pieces of this at most, so that what one write gives stays small. */
-const maxWriteSizeBytes: number = 1024 * 1024
+export const maxWriteSizeBytes: number = 256 * 1024
 
 type Chunks = readonly [Uint8Array, ...Array<Uint8Array>]
 

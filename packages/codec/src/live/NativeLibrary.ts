@@ -28,9 +28,16 @@ export const make = (): ZstdLibrary | undefined => {
   return bun === undefined ? nodeLibrary : bunLibrary(bun)
 }
 
+/** Deno appends an empty frame to one that does not fit the first chunk of its output. */
+const needsWholeChunk = "Deno" in globalThis
+
+/** More than any content of this size is compressed to. */
+const compressBound = (sizeBytes: number): number => sizeBytes + (sizeBytes >>> 7) + 1024
+
 const compressOptions = (bytes: Uint8Array, level: number): zlib.ZstdOptions => ({
   params: { [zlib.constants.ZSTD_c_compressionLevel]: level, [zlib.constants.ZSTD_c_checksumFlag]: 1 },
-  pledgedSrcSize: bytes.length
+  pledgedSrcSize: bytes.length,
+  ...(needsWholeChunk ? { chunkSize: compressBound(bytes.length) } : {})
 })
 
 const decompressOptions = (sizeBytes: number): zlib.ZstdOptions => ({

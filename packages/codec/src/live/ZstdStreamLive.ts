@@ -16,7 +16,8 @@ import { ZstdUnavailable } from "./ZstdLive.ts"
 /** More than one piece decodes to, so that no call of the library leaves output behind. */
 const decoderChunkSizeBytes: number = maxBlockSizeBytes + 1024
 
-const encoderChunkSizeBytes: number = 256 * 1024
+/** More than one write gives, what was held back of the one before included: Deno ends the frame when a chunk is full. */
+const encoderChunkSizeBytes: number = 2 * StrictZstdStream.maxWriteSizeBytes
 
 /** More than one write gives, so that its callback never waits for a read. */
 const bufferSizeBytes: number = 4 * 1024 * 1024
