@@ -116,12 +116,14 @@ export interface ArchiveFault {
 
 const fault = (part: ArchiveFault["part"], detail: string): ArchiveFault => ({ kind: "fault", part, detail })
 
-/** A manifest with what stands behind its fields. */
-interface PaddedManifest extends Manifest {
+/** A manifest as it is stored, with what stands behind its fields. */
+interface StoredManifest extends Omit<Manifest, "types"> {
+  /** JSON text each: the order of its keys is that of the fields. */
+  readonly types: ReadonlyArray<string>
   readonly padding: Uint8Array
 }
 
-const codec: RecordCodec.RecordCodec<PaddedManifest> = RecordCodec.make<PaddedManifest>(
+const codec: RecordCodec.RecordCodec<StoredManifest> = RecordCodec.make<StoredManifest>(
   {
     kind: "struct",
     fields: [
@@ -131,7 +133,7 @@ const codec: RecordCodec.RecordCodec<PaddedManifest> = RecordCodec.make<PaddedMa
       { name: "engine", shape: { kind: "string" }, optional: false },
       { name: "key_layout_version", shape: { kind: "int" }, optional: false },
       { name: "encoding", shape: { kind: "literal", values: ["pack", "tar", "tar+zstd"] }, optional: false },
-      { name: "types", shape: { kind: "array", item: { kind: "json" } }, optional: false },
+      { name: "types", shape: { kind: "array", item: { kind: "string" } }, optional: false },
       {
         name: "syncs",
         shape: {
@@ -180,13 +182,16 @@ const codec: RecordCodec.RecordCodec<PaddedManifest> = RecordCodec.make<PaddedMa
  * `RecordInvalid` for a manifest that cannot be stored, and a `RangeError` when it does not fit, which parts of other numbers do.
  */
 export const encodeHead = (manifest: Manifest, sizeBytes?: number): Uint8Array => {
-  const bare = codec.encodeUnsafe({ ...manifest, padding: new Uint8Array(spareSizeBytes) })
+  const types = manifest.types.map((type) => JSON.stringify(type))
+  const encode = (paddingBytes: number): Uint8Array =>
+    codec.encodeUnsafe({ ...manifest, types, padding: new Uint8Array(paddingBytes) })
+  const drafted = encode(spareSizeBytes)
+  const paddingBytes = spareSizeBytes + (sizeBytes === undefined ? 0 : sizeBytes - headSizeBytes - drafted.length)
   // The length of the padding takes as many bytes as that of the spare padding does: it stays within a factor of two.
-  const paddingBytes = spareSizeBytes + (sizeBytes === undefined ? 0 : sizeBytes - headSizeBytes - bare.length)
   if (paddingBytes < spareSizeBytes / 2 || paddingBytes > spareSizeBytes * 2) {
-    throw new RangeError(`Cannot encode manifest: ${bare.length} bytes do not fit a head of ${sizeBytes}`)
+    throw new RangeError(`a manifest of ${drafted.length} bytes does not fit a head of ${sizeBytes}`)
   }
-  const encoded = codec.encodeUnsafe({ ...manifest, padding: new Uint8Array(paddingBytes) })
+  const encoded = encode(paddingBytes)
   const head = new Uint8Array(headSizeBytes + encoded.length)
   head.set(magic)
   new DataView(head.buffer).setUint32(magic.length, encoded.length, true)
@@ -205,7 +210,10 @@ export const manifestSizeOf = (head: Uint8Array): number =>
 export const decodeManifest = (head: Uint8Array, payloadSizeBytes: number): Manifest | ArchiveFault => {
   const decoded = codec.decode(head.subarray(headSizeBytes))
   if (Result.isFailure(decoded)) return fault("manifest", decoded.failure.message)
-  const { padding: _, ...manifest } = decoded.success
+  const { padding: _, ...rest } = decoded.success
+  const types = Result.try(() => rest.types.map((text): RecordType.Description => JSON.parse(text)))
+  if (Result.isFailure(types)) return fault("manifest", "a type in it is not JSON")
+  const manifest: Manifest = { ...rest, types: types.success }
   const problem = manifestProblem(manifest, payloadSizeBytes)
   return problem === undefined ? manifest : fault("manifest", problem)
 }

@@ -2,7 +2,7 @@
  * Unpacks the tar of an archive into a directory, from which nothing leads elsewhere: every name is checked before a file is made, and
  * each file must be new. The bytes count only when all of them have been held against the archive's SHA-256, at the end.
  */
-import { ZstdStream } from "@icecore/codec"
+import { type ZstdFrameInvalid, ZstdStream } from "@icecore/codec"
 import { Disk, type DiskError, type File } from "@icecore/packfile"
 import { Effect, Exit, Scope, Stream } from "effect"
 import { ArchiveCorrupt, ArchiveEntryRefused, ArchiveLimitExceeded } from "../../ArchiveError.ts"
@@ -41,8 +41,9 @@ export const unpack: (
     manifest.encoding === "tar"
       ? payload
       : zstd
-          .decompress(payload, { maxSizeBytes: maximum, maxWindowSizeBytes })
-          .pipe(Stream.catchTag("ZstdFrameInvalid", (error) => Stream.fail(frameFailure(path, error))))
+          // Not a byte more than the manifest says, which is within the limit.
+          .decompress(payload, { maxSizeBytes: declared, maxWindowSizeBytes })
+          .pipe(Stream.catchTag("ZstdFrameInvalid", (error) => Stream.fail(streamFailure(path, error))))
   const entries = yield* makeEntries(options)
   const walk = TarWalk.make()
   let sizeBytes = 0
@@ -59,6 +60,12 @@ export const unpack: (
   yield* entries.finish
   return [...walk.names]
 }, Effect.scoped)
+
+/** More than the manifest says is damage, whatever the limit. */
+const streamFailure = (path: string, error: ZstdFrameInvalid): ArchiveCorrupt | ArchiveLimitExceeded =>
+  error.fault === "cap"
+    ? new ArchiveCorrupt({ path, part: "payload", detail: `its zstd stream: ${error.detail} of the manifest` })
+    : frameFailure(path, error)
 
 /** The files that are being made. */
 interface Entries {
