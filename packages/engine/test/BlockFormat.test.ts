@@ -78,6 +78,32 @@ it("merge leaves blocks alone in which nothing changes, and tells of puts of the
   assert.deepStrictEqual(told.events, [["replace", `${header}b`, "2"]])
 })
 
+it("merge puts a block that keeps its first row over the old one, and deletes one whose first row goes", () => {
+  const rows = ["a", "b", "c"].map((key) => [`${header}${key}`, key] as const)
+  const block = encodePlainly(rows)
+  const kept = mergeInto([block], [["b", undefined]])
+  assert.deepStrictEqual(
+    kept.writes.map(({ key, value }) => [textOf(key), value !== undefined]),
+    [[`${header}a`, true]]
+  )
+  const moved = mergeInto([block], [["a", undefined]])
+  assert.deepStrictEqual(
+    moved.writes.map(({ key, value }) => [textOf(key), value !== undefined]),
+    [
+      [`${header}a`, false],
+      [`${header}b`, true]
+    ]
+  )
+  const emptied = mergeInto(
+    [block],
+    ["a", "b", "c"].map((key) => [key, undefined] as const)
+  )
+  assert.deepStrictEqual(
+    emptied.writes.map(({ key, value }) => [textOf(key), value !== undefined]),
+    [[`${header}a`, false]]
+  )
+})
+
 it("merge fills blocks when rows are added at the end of a header, and halves them elsewhere", () => {
   const value = "v".repeat(50)
   const numbered = (number: number) => String(number).padStart(6, "0")
