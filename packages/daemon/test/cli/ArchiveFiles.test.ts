@@ -22,6 +22,9 @@ interface Info {
 
 const infoOf = (ended: { readonly stdout: Buffer }): Info => JSON.parse(outputOf(ended))
 
+const sampled = (name: string, test: () => Effect.Effect<void>): void =>
+  samples === undefined ? it.skip(`${name} (${missingSamples})`) : it.live(name, test)
+
 describe("icecore archive, on archives", () => {
   for (const engine of engineNames) {
     it.live(`export makes archives of a store on ${engine} that are read, checked and compared as the store is`, () =>
@@ -86,12 +89,11 @@ describe("icecore archive, on archives", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("reads archives of the older format: their counts, and grants by entitlement and by principal", (context) =>
+  sampled("reads archives of the older format: their counts, and grants by entitlement and by principal", () =>
     Effect.gen(function* () {
-      if (samples === undefined) return context.skip(missingSamples)
       const root = yield* directory
       const archive = archiveIn(root)
-      const { expanded, unexpanded, unfinished } = samples
+      const { expanded, unexpanded, unfinished } = samples!
       for (const [path, finished, grants] of [
         [expanded, true, 14_981],
         [unexpanded, false, 2_909]
@@ -132,12 +134,11 @@ describe("icecore archive, on archives", () => {
     }).pipe(Effect.scoped)
   )
 
-  it.live("imports archives of the older format into each engine, record by record", (context) =>
+  sampled("imports archives of the older format into each engine, record by record", () =>
     Effect.gen(function* () {
-      if (samples === undefined) return context.skip(missingSamples)
       const root = yield* directory
       const archive = archiveIn(root)
-      const { expanded, unfinished } = samples
+      const { expanded, unexpanded, unfinished } = samples!
       for (const engine of engineNames) {
         yield* archive(0, ["import", expanded, unfinished, "--into", engine, "--engine", engine])
         yield* archive(0, ["diff", expanded, engine])
@@ -145,14 +146,7 @@ describe("icecore archive, on archives", () => {
         const { syncs } = infoOf(yield* archive(0, ["info", engine, "--json"]))
         assert.deepStrictEqual(syncs.map(({ finished }) => finished).sort(), [false, true])
       }
-      const changed = yield* archive(1, [
-        "diff",
-        samples.unexpanded,
-        expanded,
-        "--sync-a",
-        yield* onlySync(archive),
-        "--json"
-      ])
+      const changed = yield* archive(1, ["diff", unexpanded, expanded, "--sync-a", yield* onlySync(archive), "--json"])
       const { types } = JSON.parse(outputOf(changed))
       const grants = types.find((each: { readonly type: string }) => each.type === "Grant")
       assert.deepInclude(grants, { addedCount: 12_072, removedCount: 0 })

@@ -1,7 +1,7 @@
 /**
  * `icecore archive info`: what an archive or a record store is, which types it has, and which syncs with how many records.
  */
-import { Archive, type RecordReader, RecordType, type SyncRun } from "@icecore/engine"
+import { Archive, type RecordReader, RecordType } from "@icecore/engine"
 import { Effect, Option } from "effect"
 import { Command } from "effect/cli"
 import type { CliCommand } from "../../CliServices.ts"
@@ -33,7 +33,7 @@ export const archiveInfoCommand: CliCommand<"info"> = Command.make(
   ])
 )
 
-interface SyncReport extends Omit<SyncRun.SyncRun, "token"> {
+interface SyncReport extends Archive.ManifestSync {
   readonly finished: boolean
 }
 
@@ -65,31 +65,40 @@ const ofArchive = Effect.fnUntraced(function* (path: string) {
     creator: manifest.creator,
     createdAt: manifest.created_at,
     types: manifest.types,
-    syncs: manifest.syncs.map((sync) => ({ ...sync, finished: sync.ended_at !== undefined })),
+    syncs: yield* reportsOf(
+      manifest.syncs,
+      Effect.map(Archive.open(path), ({ reader }) => reader)
+    ),
     ...(report === undefined ? {} : { report })
   } satisfies InfoReport
 })
 
 const ofStore = Effect.fnUntraced(function* (path: string) {
   const { engineName, reader } = yield* RecordSource.open(path)
-  const runs = yield* reader.listSyncs
+  const runs = (yield* reader.listSyncs).map(({ token: _, ...run }) => run)
   return {
     path,
     kind: "record store",
     format: Option.getOrElse(engineName, () => "unknown"),
     types: reader.types.map(RecordType.describe),
-    syncs: yield* Effect.forEach(runs, (run) => reportOf(reader, run))
+    syncs: yield* reportsOf(runs, Effect.succeed(reader))
   } satisfies InfoReport
 })
 
-/** A sync without an end has no counts of its own: what is there is counted. */
-const reportOf = (
-  reader: RecordReader.RecordReader,
-  { token: _, ...run }: SyncRun.SyncRun
-): Effect.Effect<SyncReport, Effect.Error<ReturnType<RecordReader.RecordReader["stats"]>>> =>
-  run.ended_at === undefined
-    ? Effect.map(reader.stats({ sync: run.sync_id }), ({ counts }) => ({ ...run, counts, finished: false }))
-    : Effect.succeed({ ...run, finished: true })
+/** A sync without an end has no counts of its own: what is there is counted, for which alone an archive is opened. */
+const reportsOf = Effect.fnUntraced(function* <E, R>(
+  runs: ReadonlyArray<Archive.ManifestSync>,
+  open: Effect.Effect<RecordReader.RecordReader, E, R>
+) {
+  const reports = runs.map((run): SyncReport => ({ ...run, finished: run.ended_at !== undefined }))
+  if (reports.every(({ finished }) => finished)) return reports
+  const reader = yield* open
+  return yield* Effect.forEach(reports, (report) =>
+    report.finished
+      ? Effect.succeed(report)
+      : Effect.map(reader.stats({ sync: report.sync_id }), ({ counts }) => ({ ...report, counts }))
+  )
+})
 
 const render = (report: InfoReport): string => {
   const { createdAt, creator, encoding, engine, sizeBytes } = report
@@ -103,7 +112,7 @@ const render = (report: InfoReport): string => {
   ]
   const pairs = head.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]))
   const parts = [`${Output.pairs(pairs)}\n`, typesTable(report.types), syncsTable(report)]
-  if (report.report !== undefined) parts.push(`${Output.pairs(flat(report.report))}\n`)
+  if (isObject(report.report)) parts.push(...Object.entries(report.report).flatMap(sectionOf))
   return parts.join("\n")
 }
 
@@ -144,8 +153,36 @@ const syncsTable = ({ syncs, types }: InfoReport): string => {
   )
 }
 
-/** Nested counts as lines with dotted names. */
-const flat = (value: unknown, path: ReadonlyArray<string> = []): ReadonlyArray<readonly [string, string]> =>
-  typeof value === "object" && value !== null
-    ? Object.entries(value).flatMap(([name, each]) => flat(each, [...path, name]))
-    : [[path.join("."), typeof value === "number" ? Output.formatCount(value) : String(value)]]
+type JsonObject = Readonly<Record<string, unknown>>
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const textOf = (value: unknown): string =>
+  typeof value === "number"
+    ? Output.formatCount(value)
+    : typeof value === "string"
+      ? value
+      : JSON.stringify(value ?? "")
+
+/** What a foreign format says of its translation: a table of what has members, lines of the rest; nothing of what is empty. */
+const sectionOf = ([name, value]: readonly [string, unknown]): ReadonlyArray<string> => {
+  if (!isObject(value)) return [`${Output.pairs([[name, textOf(value)]])}\n`]
+  const rows = Object.entries(value)
+  if (rows.length === 0) return []
+  const members = [...new Set(rows.flatMap(([, row]) => (isObject(row) ? Object.keys(row) : [])))]
+  const columns = members.length === 0 ? [""] : members
+  return [
+    Table.render(
+      [{ name }, ...columns.map((column): Table.Column => ({ name: wordsOf(column), align: "right" }))],
+      rows.map(([row, cells]) => [
+        row,
+        ...(isObject(cells) ? members.map((member) => textOf(cells[member])) : [textOf(cells)])
+      ])
+    )
+  ]
+}
+
+/** `translatedCount` as `translated`, `withoutRunCount` as `without run`. */
+const wordsOf = (name: string): string =>
+  name.replace(/Count$/, "").replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
