@@ -1,7 +1,10 @@
 import { assert, it } from "@effect/vitest"
 import { Ksuid } from "@icecore/codec"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Option, Result, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { entryRunPrefix } from "../src/format/EntryRun.ts"
+import { syncBookKey, syncBytes } from "../src/format/RecordLayout.ts"
+import { decodeSyncBook } from "../src/format/StoreSchema.ts"
 import * as MemoryEngine from "../src/live/MemoryEngine.ts"
 import { SyncEnded, SyncExists, SyncNotFound } from "../src/RecordError.ts"
 import type * as RecordStore from "../src/RecordStore.ts"
@@ -379,6 +382,49 @@ it.effect("RecordStore keeps what several fibers put at once", () =>
         concurrency: 2
       })
       yield* assertItems(store, sync_id, items(40_000))
+    })
+  )
+)
+
+it.effect("RecordStore keeps entries that come in no order aside until the sync is read or ended", () =>
+  run((store) =>
+    Effect.gen(function* () {
+      const { sync_id } = yield* store.startSync({ type: "full" })
+      const scattered = items(30_000).map((each, index) => ({ ...each, number: (index * 7_919) % 30_011 }))
+      const runCount = Stream.runCount(store.database.scan("meta", { prefix: entryRunPrefix(syncBytes(sync_id)) }))
+      const put = Effect.forEach([0, 1, 2, 3, 4, 5], (page) =>
+        store.put(Item, scattered.slice(5_000 * page, 5_000 * (page + 1)))
+      )
+      yield* put
+      assert.isAbove(yield* runCount, 0)
+      // What was put into runs moves, goes and comes back before they are merged.
+      const moved = scattered.slice(0, 2_000).map((each) => ({ ...each, group: "moved", flag: !each.flag }))
+      yield* store.put(Item, moved)
+      yield* store.deleteMany(Item, scattered.slice(2_000, 3_000))
+      yield* store.put(Item, scattered.slice(0, 1_000))
+      yield* store.put(Item, scattered.slice(2_500, 3_000))
+      yield* put
+      yield* store.put(Item, moved)
+      yield* store.deleteMany(Item, scattered.slice(2_000, 2_500))
+      yield* assertItems(store, sync_id, [...moved, ...scattered.slice(2_500)])
+      assert.strictEqual(yield* runCount, 0)
+      yield* put
+      const ended = yield* store.endSync()
+      assert.deepStrictEqual([ended.counts.Item, yield* runCount], [30_000, 0])
+      yield* assertItems(store, sync_id, scattered)
+    })
+  )
+)
+
+it.effect("RecordStore.resumeSync of the sync that is current makes each call from then on durable", () =>
+  run((store) =>
+    Effect.gen(function* () {
+      const { sync_id } = yield* store.startSync({ type: "full" })
+      yield* store.put(Item, items(10))
+      yield* store.resumeSync(sync_id)
+      yield* store.put(Item, [item(20)])
+      const book = Option.getOrThrow(yield* store.database.get("meta", syncBookKey(syncBytes(sync_id))))
+      assert.deepStrictEqual(Result.getOrThrow(decodeSyncBook(book)), { indexes: "complete", counts: { Item: 11 } })
     })
   )
 )
