@@ -62,7 +62,7 @@ export const make: (
     )
     yield* refuseOther
     const headSizeBytes = yield* headSizeOf(path, draft)
-    const partialPath = `${directory}/.${nodePath.basename(path)}.${yield* chance}${partialSuffix}`
+    const partialPath = nodePath.join(directory, `.${nodePath.basename(path)}.${yield* chance}${partialSuffix}`)
     let isOurs = false
     // Added before the file is opened, and so run after it is closed. Nobody is left who could be told more than this.
     yield* Effect.addFinalizer(() =>

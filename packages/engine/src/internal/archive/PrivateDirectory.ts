@@ -1,5 +1,6 @@
 /** Directories that archives are unpacked into: fresh, nobody else's, and gone with their scope. */
 import * as os from "node:os"
+import * as nodePath from "node:path"
 import { Disk, type DiskError, DiskExists } from "@icecore/packfile"
 import { Effect, Random, type Scope } from "effect"
 import { Hex } from "effect/encoding"
@@ -16,7 +17,7 @@ export const make: (parent?: string) => Effect.Effect<string, DiskError, Disk | 
     const disk = yield* Disk
     const chance = new Uint8Array(nameBytes)
     for (let at = 0; at < nameBytes; at++) chance[at] = yield* Random.nextIntBetween(0, 255)
-    const path = `${parent}/icecore-${Hex.encode(chance)}`
+    const path = nodePath.join(parent, `icecore-${Hex.encode(chance)}`)
     yield* Effect.acquireRelease(makeFresh(disk, path), () =>
       Effect.catch(removeAll(disk, path), (error) =>
         Effect.logWarning(`Cannot remove the private directory ${path}: ${error.message}`)
