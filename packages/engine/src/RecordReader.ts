@@ -79,7 +79,10 @@ export interface ListOptions<T extends RecordType.Any> extends StreamOptions<T> 
   readonly pageSize?: number
   /** Of the page before this one, from a listing of the same type, index, sync and prefix. Default: the first page. */
   readonly pageToken?: string
-  /** Rows looked at for one page at most, from 1. Default 100,000. */
+  /**
+   * Rows looked at for one page at most, from 1. Default 100,000. Does not hold for an index page of a sync whose indexes are behind,
+   * or by an index that the store does not have: each reads all records of the sync.
+   */
   readonly scanLimit?: number
 }
 
@@ -90,7 +93,7 @@ export interface Page<A> {
   readonly nextPageToken: Option.Option<string>
   /** Index entries skipped because their record is gone or belongs elsewhere: 0 unless the store is damaged. */
   readonly orphanCount: number
-  /** Rows looked at. */
+  /** Rows looked at: of the index or of the primary key; all records of the sync where the index could not be used. */
   readonly scannedCount: number
 }
 
