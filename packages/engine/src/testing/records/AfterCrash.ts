@@ -1,6 +1,7 @@
 /** What a crash may leave of a record store: whether it is one of that, and the model of it. */
 import { Effect, Stream } from "effect"
 import type { RecordListError, RecordReader } from "../../RecordReader.ts"
+import { isFinished } from "../../SyncRun.ts"
 import { RecordsDiffer } from "./CompareReader.ts"
 import type { ModelType } from "./ModelTypes.ts"
 import {
@@ -22,8 +23,6 @@ export interface Crashed {
   readonly after: ModelStore
   /** The change was acknowledged before the crash. */
   readonly isDone: boolean
-  /** And then the store was closed, so that nothing may be lost. */
-  readonly isWhole: boolean
   /** All of the change must be there, or nothing. */
   readonly isAtomic: boolean
 }
@@ -51,7 +50,7 @@ export const adopt: (crashed: Crashed) => Effect.Effect<ModelStore, RecordsDiffe
           run,
           states.map(({ syncs }) => syncs.get(run.sync_id)?.run)
         )
-      const sync = emptySync(run, crashed.types)
+      const sync = { ...emptySync(run, crashed.types), mayBeBehind: !isFinished(run) }
       adopted.syncs.set(run.sync_id, sync)
       for (const type of crashed.types) {
         const records = yield* Stream.runCollect(reader.stream(type.type, { sync: run.sync_id }))
@@ -64,12 +63,16 @@ export const adopt: (crashed: Crashed) => Effect.Effect<ModelStore, RecordsDiffe
   })
 
 const requireAllowed = (
-  { isAtomic, isDone, isWhole, types }: Crashed,
+  { isAtomic, isDone, types }: Crashed,
   sync: ModelSync,
   candidates: ReadonlyArray<ModelSync>
 ): Effect.Effect<void, RecordsDiffer> => {
-  const isExact = isWhole || (isAtomic && !isDone)
-  if (isExact && candidates.some((candidate) => isSameSync(sync, candidate))) return Effect.void
+  if (isAtomic && !isDone && !candidates.some((candidate) => isSameSync(sync, candidate)))
+    return differ(
+      `${sync.run.sync_id} after a crash in one atomic change`,
+      [...sync.tables],
+      candidates.map(({ tables }) => [...tables])
+    )
   for (const { type } of types) {
     const table = sync.tables.get(type.name)!
     const keys = new Set([...table.keys()])
@@ -78,9 +81,9 @@ const requireAllowed = (
       const actual = table.get(key)
       const allowed = candidates.flatMap(({ former, tables }) => [
         tables.get(type.name)!.get(key),
-        ...(isWhole ? [] : (former.get(type.name)!.get(key) ?? []))
+        ...(former.get(type.name)!.get(key) ?? [])
       ])
-      if (isExact ? isSame(actual, allowed.at(-1)) : allowed.some((each) => isSame(actual, each))) continue
+      if (allowed.some((each) => isSame(actual, each))) continue
       return differ(`${type.name} ${key} of ${sync.run.sync_id} after a crash`, actual, allowed)
     }
   }

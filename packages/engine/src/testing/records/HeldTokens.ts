@@ -5,7 +5,15 @@ import type { SyncId } from "../../SyncRun.ts"
 import { agree, agreeFails, type RecordsDiffer } from "./CompareReader.ts"
 import { type ModelType, modelTypes } from "./ModelTypes.ts"
 import type { RecordChoices } from "./RecordChoices.ts"
-import { comparePosition, describe, latestFinished, listed, type ModelRecord, type ModelStore } from "./RecordModel.ts"
+import {
+  comparePositions,
+  describe,
+  latestFinished,
+  listed,
+  type ModelRecord,
+  type ModelStore,
+  positionOf
+} from "./RecordModel.ts"
 
 /** Tokens kept at once. */
 const tokenLimit = 12
@@ -55,7 +63,10 @@ export const makeHeldTokens = (random: RecordChoices): HeldTokens => {
   ): Effect.fn.Return<void, RecordsDiffer | RecordListError> {
     const pageSize = 1 + random.nextInt(4)
     const all = listed(model.syncs.get(listing.sync)!, listing)
-    const expected = behind === undefined ? all : all.filter((each) => comparePosition(listing, each, behind.last) > 0)
+    const expected =
+      behind === undefined
+        ? all
+        : all.filter((each) => comparePositions(positionOf(listing, each), positionOf(listing, behind.last)) > 0)
     const what = `a page of ${pageSize} of ${listing.type.type.name} ${listing.index ?? "by key"} behind ${describe(behind?.last)}`
     const page = yield* reader.list(listing.type.type, {
       ...optionsOf(listing),

@@ -18,6 +18,7 @@ export interface RecordChoices {
   /** Uniform in [0, bound). */
   readonly nextInt: (bound: number) => number
   readonly pick: <A>(choices: ReadonlyArray<A>) => A
+  readonly shuffled: <A>(items: ReadonlyArray<A>) => Array<A>
   /** True once in so many times. */
   readonly oneIn: (bound: number) => boolean
   /** A record whose key is one of some dozens, and whose payload no other record has. */
@@ -85,6 +86,14 @@ export const makeRecordChoices = (seed: number): RecordChoices => {
   return {
     nextInt,
     pick,
+    shuffled: (items) => {
+      const order = [...items]
+      for (let at = order.length - 1; at > 0; at--) {
+        const other = nextInt(at + 1)
+        ;[order[at], order[other]] = [order[other]!, order[at]!]
+      }
+      return order
+    },
     oneIn,
     record,
     records: (type) => {

@@ -19,6 +19,8 @@ export interface ModelSync {
   readonly tables: ReadonlyMap<string, ModelTable>
   /** By type and key: what the record was since the last moment that was durable; undefined for none. */
   readonly former: ReadonlyMap<string, Map<string, Array<ModelRecord | undefined>>>
+  /** A crash came before it was ended, and nobody has resumed it. */
+  readonly mayBeBehind: boolean
 }
 
 /** Syncs by their ids. */
@@ -45,7 +47,8 @@ export interface ModelListing {
 export const emptySync = (run: SyncRun, types: ReadonlyArray<ModelType>): ModelSync => ({
   run,
   tables: new Map(types.map(({ type }) => [type.name, new Map()])),
-  former: new Map(types.map(({ type }) => [type.name, new Map()]))
+  former: new Map(types.map(({ type }) => [type.name, new Map()])),
+  mayBeBehind: false
 })
 
 /** A copy that changes by itself. */
@@ -53,10 +56,11 @@ export const copyStore = ({ current, isFresh, syncs }: ModelStore): ModelStore =
   current,
   isFresh,
   syncs: new Map(
-    [...syncs].map(([id, { former, run, tables }]) => [
+    [...syncs].map(([id, { former, mayBeBehind, run, tables }]) => [
       id,
       {
         run,
+        mayBeBehind,
         tables: new Map([...tables].map(([name, table]) => [name, new Map(table)])),
         former: new Map(
           [...former].map(([name, keys]) => [name, new Map([...keys].map(([key, values]) => [key, [...values]]))])
@@ -92,6 +96,10 @@ export const settle = ({ current, syncs }: ModelStore): void => {
 export const countsOf = (sync: ModelSync): Readonly<Record<string, number>> =>
   Object.fromEntries([...sync.tables].map(([name, table]) => [name, table.size]))
 
+/** The counts as a run keeps them: without the types that have no records. */
+export const runCountsOf = (sync: ModelSync): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(countsOf(sync)).filter(([, count]) => count > 0))
+
 /** Runs in the order of their ids. */
 export const runsOf = (model: RecordModel): ReadonlyArray<SyncRun> =>
   [...model.keys()].sort().map((id) => model.get(id)!.run)
@@ -106,22 +114,30 @@ export const latestFinished = (model: RecordModel, syncType?: string): SyncRun |
 /** The records of a listing in its order. */
 export const listed = (sync: ModelSync, listing: ModelListing): ReadonlyArray<ModelRecord> => {
   const { filter, index, prefix = {}, type } = listing
-  const wanted = Object.entries(prefix)
+  const wanted = Object.entries(prefix).map(([path, value]) => [path, partOf(value)] as const)
   return [...sync.tables.get(type.type.name)!.values()]
     .filter((record) => index === undefined || hasEntry(record, type.indexes[index]!))
-    .filter((record) => wanted.every(([path, value]) => comparePart(valueAt(record, path), value) === 0))
-    .sort((left, right) => comparePosition(listing, left, right))
+    .filter((record) => wanted.every(([path, part]) => comparePart(partOf(valueAt(record, path)), part) === 0))
     .filter((record) => filter === undefined || filter(record))
+    .map((record) => ({ record, position: positionOf({ type, index }, record) }))
+    .sort((left, right) => comparePositions(left.position, right.position))
+    .map(({ record }) => record)
 }
 
-/** How two records stand in a listing: by the index, then by the primary key. */
-export const comparePosition = (
-  { index, type }: Pick<ModelListing, "index" | "type">,
-  left: ModelRecord,
-  right: ModelRecord
-): number => {
-  for (const path of [...(index === undefined ? [] : type.indexes[index]!.paths), ...type.primaryKey]) {
-    const order = comparePart(valueAt(left, path), valueAt(right, path))
+/** Where a record stands in a listing: the parts of the index, then those of the primary key. */
+export type Position = ReadonlyArray<Part>
+
+type Part = Buffer | number | bigint
+
+export const positionOf = ({ index, type }: Pick<ModelListing, "index" | "type">, record: ModelRecord): Position => [
+  ...(index === undefined ? [] : type.indexes[index]!.paths.map((path) => partOf(valueAt(record, path)))),
+  ...type.primaryKey.map((path) => partOf(valueAt(record, path)))
+]
+
+/** How two positions of one listing stand to each other. */
+export const comparePositions = (left: Position, right: Position): number => {
+  for (const [at, part] of left.entries()) {
+    const order = comparePart(part, right[at]!)
     if (order !== 0) return order
   }
   return 0
@@ -151,6 +167,7 @@ export const keyText = (type: ModelType, record: ModelRecord): string => describ
 
 /** The field at a dotted path; undefined when it or what it is in is absent. */
 export const valueAt = (record: unknown, path: string): unknown => {
+  if (!path.includes(".")) return (record as ModelRecord)[path]
   let value = record
   for (const name of path.split(".")) {
     if (value === undefined || value === null) return undefined
@@ -159,34 +176,22 @@ export const valueAt = (record: unknown, path: string): unknown => {
   return value
 }
 
-/** Orders two values of one kind: strings by code point, bytes as unsigned, others as numbers. */
-export const comparePart = (left: unknown, right: unknown): number => {
-  if (typeof left === "string" && typeof right === "string") return compareLists([...left], [...right], codePoint)
-  if (left instanceof Uint8Array && right instanceof Uint8Array) return compareLists(left, right, Number)
-  const [first, second] = [numberOf(left), numberOf(right)]
-  return first < second ? -1 : first > second ? 1 : 0
+/** What orders a value among those of its kind: strings by their UTF-8, bytes as they are, everything else as a number. */
+const partOf = (value: unknown): Part => {
+  if (typeof value === "string") return Buffer.from(value)
+  if (value instanceof Uint8Array) return Buffer.from(value)
+  if (typeof value === "bigint" || typeof value === "number") return value
+  return value instanceof Date ? value.getTime() : value === undefined ? Number.NaN : Number(value)
 }
 
-const codePoint = (character: string): number => character.codePointAt(0)!
-
-const compareLists = <A>(left: ArrayLike<A>, right: ArrayLike<A>, rank: (item: A) => number): number => {
-  for (let at = 0; at < left.length && at < right.length; at++) {
-    const difference = rank(left[at]!) - rank(right[at]!)
-    if (difference !== 0) return difference
-  }
-  return left.length - right.length
-}
-
-const numberOf = (value: unknown): number | bigint =>
-  typeof value === "bigint" || typeof value === "number"
-    ? value
-    : value instanceof Date
-      ? value.getTime()
-      : value === true
-        ? 1
-        : value === false
-          ? 0
-          : Number.NaN
+const comparePart = (left: Part, right: Part): number =>
+  Buffer.isBuffer(left) && Buffer.isBuffer(right)
+    ? Buffer.compare(left, right)
+    : left < right
+      ? -1
+      : left === right
+        ? 0
+        : 1
 
 /** Whether two values are the same; a property that is undefined is as one that is absent. */
 export const isSame = (left: unknown, right: unknown): boolean => {

@@ -12,7 +12,6 @@ import { isFinished, type SyncId, type SyncRun } from "../../SyncRun.ts"
 import type { ModelType } from "./ModelTypes.ts"
 import type { RecordChoices } from "./RecordChoices.ts"
 import {
-  countsOf,
   currentOf,
   emptySync,
   keyOf,
@@ -20,6 +19,7 @@ import {
   latestFinished,
   type ModelRecord,
   type ModelStore,
+  runCountsOf,
   runsOf,
   setRecord,
   settle
@@ -48,8 +48,8 @@ export interface StoreChanges {
 
 export const makeStoreChanges = (random: RecordChoices, types: ReadonlyArray<ModelType>): StoreChanges => {
   const put = (store: ModelStore): Change => {
-    const [type, records] = random.oneIn(150)
-      ? [types[0]!, random.many(1_200 + random.nextInt(1_500))]
+    const [type, records] = random.oneIn(400)
+      ? [types[0]!, random.many(1_000 + random.nextInt(1_000))]
       : ((each: ModelType) => [each, random.oneIn(40) ? [] : random.records(each)] as const)(random.pick(types))
     return {
       kind: records.length > 100 ? "put many" : "put",
@@ -165,6 +165,7 @@ export const makeStoreChanges = (random: RecordChoices, types: ReadonlyArray<Mod
       ask: (real) => real.resumeSync(run.sync_id),
       apply: (model) => {
         settle(model)
+        model.syncs.set(run.sync_id, { ...model.syncs.get(run.sync_id)!, mayBeBehind: false })
         model.current = run.sync_id
         model.isFresh = false
         return run
@@ -197,7 +198,7 @@ export const makeStoreChanges = (random: RecordChoices, types: ReadonlyArray<Mod
       isAtomic: false,
       ask: (real) => real.endSync({ endedAt }),
       apply: (model) => {
-        const run = setRun(model, { ended_at: endedAt, counts: countsOf(currentOf(model)) })
+        const run = setRun(model, { ended_at: endedAt, counts: runCountsOf(currentOf(model)) })
         model.current = undefined
         return run
       }
@@ -226,10 +227,7 @@ export const makeStoreChanges = (random: RecordChoices, types: ReadonlyArray<Mod
       apply: (model) => {
         const removed = removedBy(model, policy, keepsUnfinished)
         const runs = runsOf(model.syncs)
-        if (!dryRun) {
-          settle(model)
-          for (const id of removed) model.syncs.delete(id)
-        }
+        if (!dryRun) for (const id of removed) model.syncs.delete(id)
         return {
           remove: runs.filter(({ sync_id }) => removed.has(sync_id)),
           keep: runs.filter(({ sync_id }) => !removed.has(sync_id))
