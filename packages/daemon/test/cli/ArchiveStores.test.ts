@@ -229,8 +229,13 @@ describe("icecore archive", () => {
 
       Fs.writeFileSync(path, textOf(all))
       const again = yield* archive(1, ["import", "in.ndjson", "--into", "store"])
-      assert.include(failureLine(again), `Cannot start sync ${first} of record store store: there is one of this id`)
+      assert.include(
+        failureLine(again),
+        `Cannot import sync ${first}: store has it already, without an end; --resume goes on with it`
+      )
       yield* archive(0, ["import", "in.ndjson", "--into", "store", "--resume"])
+      const whole = yield* archive(1, ["import", "in.ndjson", "--into", "store"])
+      assert.match(failureLine(whole), new RegExp(`Cannot import sync ${first}: store has it already$`))
       assert.lengthOf(linesOf(yield* archive(0, ["list", "store", "Grant", "--ndjson"])), 1_200)
       yield* archive(0, ["verify", "store"])
     }).pipe(Effect.scoped)

@@ -33,12 +33,17 @@ export type ImportRunError =
   | SyncTypeMismatch
   | ImportIncomplete
 
-/** Makes the run current. One that is there and has not ended is gone on with if `resume`, and refused otherwise. */
-export const begin: (store: RecordStore, run: SyncRun, resume: boolean) => Effect.Effect<void, ImportRunError> =
+/**
+ * Makes the run current, and says whether it was there. One that is there and has not ended is gone on with if `resume`, and refused
+ * otherwise.
+ */
+export const begin: (store: RecordStore, run: SyncRun, resume: boolean) => Effect.Effect<boolean, ImportRunError> =
   Effect.fnUntraced(function* (store, run, resume) {
     const { sync_id: syncId, type, started_at: startedAt, parent_sync_id: parent } = run
     const start = store.startSync({ type, syncId, startedAt, ...(parent === undefined ? {} : { parent }) })
-    yield* resume ? Effect.catchTag(start, "SyncExists", () => store.resumeSync(syncId)) : start
+    const started = Effect.as(start, false)
+    if (!resume) return yield* started
+    return yield* Effect.catchTag(started, "SyncExists", () => Effect.as(store.resumeSync(syncId), true))
   })
 
 /** Ends the current run as `run` says: with its token, and its end if it has one. */

@@ -1,7 +1,7 @@
 /**
  * `icecore archive import`: brings syncs into a record store, from lines of JSON, archives and other stores.
  */
-import { EngineDetection, RecordImport, RecordStore, RecordType, StoreDirectory } from "@icecore/engine"
+import { EngineDetection, RecordImport, RecordStore, RecordType, StoreDirectory, SyncRun } from "@icecore/engine"
 import * as Access from "@icecore/engine/access"
 import { Data, Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
@@ -20,6 +20,16 @@ class TypesContradict extends Data.Error<{ readonly type: string; readonly path:
   override readonly name = "TypesContradict"
   override get message(): string {
     return `Cannot import ${this.path}: it declares record type ${this.type} otherwise than the inputs before it`
+  }
+}
+
+/** The store has the sync already. */
+class SyncThere extends Data.Error<{ readonly into: string; readonly sync: string; readonly finished: boolean }> {
+  readonly _tag = "SyncThere"
+  override readonly name = "SyncThere"
+  override get message(): string {
+    const remedy = this.finished ? "" : ", without an end; --resume goes on with it"
+    return `Cannot import sync ${this.sync}: ${this.into} has it already${remedy}`
   }
 }
 
@@ -78,7 +88,11 @@ export const archiveImportCommand: CliCommand<"import"> = Command.make(
       const store = yield* Effect.provideContext(RecordStore.open({ path: input.into, types }), engine)
       const total = { runCount: 0, recordCount: 0 }
       for (const source of sources) {
-        const { recordCount, runCount } = yield* importOne(store, source, input)
+        const { recordCount, runCount } = yield* Effect.catchTag(
+          importOne(store, source, input),
+          "SyncExists",
+          ({ sync }) => explain(store, sync as SyncRun.SyncId)
+        )
         total.recordCount += recordCount
         total.runCount += runCount
       }
@@ -164,6 +178,11 @@ const typesOf = Effect.fnUntraced(function* (
     : []
   for (const type of known) if (!byName.has(type.name)) byName.set(type.name, type)
   return [...byName.values()]
+})
+
+const explain = Effect.fnUntraced(function* (store: RecordStore.RecordStore, sync: SyncRun.SyncId) {
+  const run = yield* store.getSync(sync)
+  return yield* new SyncThere({ into: store.path, sync, finished: Option.exists(run, SyncRun.isFinished) })
 })
 
 const importOne = Effect.fnUntraced(function* (
