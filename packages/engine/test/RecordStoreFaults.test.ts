@@ -57,15 +57,14 @@ for (const code of ["EIO", "ENOSPC"] as const) {
   }
 }
 
-/** An engine whose reads fail for as long as it is told. */
-const failingReads = () => {
+/** An engine whose reads of some rows fail for as long as it is told. */
+const failingReads = (isStruck: (keyspace: string, key: Uint8Array) => boolean) => {
   const state = { isFailing: false, failures: 0 }
   const spoil = (database: Database): Database => ({
     ...database,
     floor: (keyspace, key) =>
       Effect.suspend(() => {
-        // The first floor of a merge works: what comes after has written something by then.
-        if (!state.isFailing || keyspace !== "indexes") return database.floor(keyspace, key)
+        if (!state.isFailing || !isStruck(keyspace, key)) return database.floor(keyspace, key)
         state.failures++
         return database.get(keyspace, new Uint8Array()) as never
       })
@@ -78,7 +77,7 @@ const failingReads = () => {
 }
 
 it.effect("RecordStore makes the entries of a sync anew when a read fails in the middle of writing them", () => {
-  const { layer, state } = failingReads()
+  const { layer, state } = failingReads((keyspace) => keyspace === "indexes")
   return Effect.scoped(
     Effect.gen(function* () {
       const store = yield* openStore()
@@ -100,8 +99,29 @@ it.effect("RecordStore makes the entries of a sync anew when a read fails in the
   ).pipe(Effect.provide(layer))
 })
 
+it.effect("RecordStore makes the entries of a sync anew when a read fails behind a batch of its records", () => {
+  // Records of the second type are read when those of the first are written.
+  const { layer, state } = failingReads((keyspace, key) => keyspace === "records" && key[1] === 3)
+  return Effect.scoped(
+    Effect.gen(function* () {
+      const store = yield* openStore()
+      const { sync_id } = yield* store.startSync({ type: "full" })
+      const large = items(850).map((each) => ({ ...each, group: `${each.group} ${"x".repeat(300)}` }))
+      yield* store.put(Item, large)
+      yield* store.put(Pair, [{ left: "a", right: 1, text: "" }])
+      state.isFailing = true
+      assert.strictEqual((yield* Effect.flip(store.checkpointSync("")))._tag, "EngineKeySize")
+      state.isFailing = false
+      const stored = yield* Stream.runCount(store.database.scan("records"))
+      assert.isAbove(stored, 0)
+      assert.deepStrictEqual((yield* store.endSync()).counts, { Item: 850, Pair: 1 })
+      yield* assertItems(store, sync_id, large)
+    })
+  ).pipe(Effect.provide(layer))
+})
+
 it.effect("RecordStore leaves what is stored when an atomic call fails to read, and takes it again", () => {
-  const { layer, state } = failingReads()
+  const { layer, state } = failingReads((keyspace) => keyspace === "indexes")
   return Effect.scoped(
     Effect.gen(function* () {
       const store = yield* openStore()
