@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Stream } from "effect"
-import { type Database, Engine, type Row } from "../src/Engine.ts"
+import { type Database, Engine, type Reader, type Row } from "../src/Engine.ts"
 import * as BlockReads from "../src/internal/records/BlockReads.ts"
 import * as BlockWrites from "../src/internal/records/BlockWrites.ts"
 import * as ByteSort from "../src/kernel/ByteSort.ts"
@@ -191,3 +191,59 @@ describe("mergePart", () => {
     }
   }
 })
+
+/** A reader that counts the blocks that it gives. */
+const counting = (reader: Reader): { readonly reader: Reader; readonly counted: { blocks: number } } => {
+  const counted = { blocks: 0 }
+  const add = (blocks: number) => {
+    counted.blocks += blocks
+  }
+  return {
+    counted,
+    reader: {
+      ...reader,
+      floor: (name, key) => Effect.tap(reader.floor(name, key), () => Effect.sync(() => add(1))),
+      floorMany: (name, keys) => Effect.tap(reader.floorMany(name, keys), () => Effect.sync(() => add(keys.length))),
+      scan: (name, options) => Stream.tap(reader.scan(name, options), () => Effect.sync(() => add(1)))
+    }
+  }
+}
+
+const readBy = (database: Database, reader: Reader): Database => ({
+  ...database,
+  ...reader,
+  snapshot: Effect.succeed(reader)
+})
+
+const numbered = (number: number): string => headerOf(2) + String(number).padStart(6, "0")
+
+it.effect("mergePart and getMany read the blocks that they need, not those between", () =>
+  Effect.gen(function* () {
+    const database = yield* open
+    const setting: Setting = { database, target: 300, maxReadBytes: 1 << 22 }
+    const rows = Array.from({ length: 10_000 }, (_, row) => ({ key: numbered(row), value: "a value" }))
+    yield* change(setting, rows, false)
+    const blockCount = (yield* blocksOf(database)).length
+    assert.isAbove(blockCount, 300)
+
+    const scattered = Array.from({ length: 30 }, (_, index) => ({ key: numbered(index * 300 + 7), value: "other" }))
+    const few = counting(database)
+    yield* change({ ...setting, database: readBy(database, few.reader) }, scattered, false)
+    assert.isAtMost(few.counted.blocks, 2 * 30 + 10)
+
+    const dense = Array.from({ length: 3_000 }, (_, index) => ({ key: numbered(2_000 + index), value: "dense" }))
+    const many = counting(database)
+    yield* change({ ...setting, database: readBy(database, many.reader) }, dense, false)
+    assert.isAtMost(many.counted.blocks, 0.3 * blockCount + 300)
+
+    const mixed = [...dense.slice(0, 200), { key: numbered(9_990), value: "far away" }]
+    const both = counting(database)
+    yield* change({ ...setting, database: readBy(database, both.reader) }, mixed, false)
+    assert.isAtMost(both.counted.blocks, 100)
+
+    const near = counting(database)
+    const keys = Array.from({ length: 1_000 }, (_, index) => bytesOf(numbered(6_000 + index)))
+    yield* BlockReads.getMany(near.reader, keyspace, keys)
+    assert.isAtMost(near.counted.blocks, keys.length / 8 + 120)
+  }).pipe(Effect.scoped, Effect.provide(MemoryEngine.layer))
+)

@@ -3,6 +3,7 @@ import * as fc from "fast-check"
 import { compareBytes } from "../src/internal/Bounds.ts"
 import * as ByteSort from "../src/kernel/ByteSort.ts"
 import * as RowArena from "../src/kernel/RowArena.ts"
+import { randomOf } from "./BlockSubjects.ts"
 
 /** Bytes that meet often, behind prefixes shared by many. */
 const key = fc
@@ -109,4 +110,16 @@ it("RowArena keeps what was added when it grows, attached rows included", () => 
     assert.strictEqual(RowArena.isDelete(arena, row), row % 2 === 0)
     assert.deepStrictEqual([arena.attachedStart[row], arena.attachedCount[row]], [row * 3, row % 7])
   }
+})
+
+it("ByteSort orders many random keys, equal ones among them, as few are ordered", () => {
+  const random = randomOf(5)
+  const keys = Array.from({ length: 30_000 }, () =>
+    Uint8Array.from({ length: 1 + random(9) }, () => (random(4) === 0 ? random(4) : random(256)))
+  )
+  const { count, order, shared, superseded } = ByteSort.sort(arenaOf(keys))
+  const expected = expectedOf(keys, () => false)
+  assert.deepStrictEqual([...order.subarray(0, count)], expected.order)
+  assert.deepStrictEqual([...shared.subarray(0, count)], sharedOf(expected.order.map((row) => keys[row]!)))
+  assert.strictEqual(superseded.length, expected.superseded.length)
 })

@@ -8,6 +8,7 @@
  * PERF: digits lie in order in memory, where the keys do not. 100,000 keys of 100 bytes that share most of it take 0.2 us each,
  * random ones 0.08 us; sorting digits by merging alone took 0.3 and 0.14 us.
  */
+import * as DigitSort from "./DigitSort.ts"
 import { isDropped, keySizeAt, keySizeMask, keySizeOf, keyStartOf, placeWords, type RowArena } from "./RowArena.ts"
 
 /** Rows of an arena, by number. */
@@ -26,38 +27,12 @@ const digitBytes = 6
 const digitBytesFactor = 8
 const highFactor: number = 2 ** 27
 
-/** Added to a digit, it makes the lowest 52 bits of the number in memory the digit's own. */
-const bias: number = 2 ** 52
-
-/** Rows that are sorted by insertion, at most. */
-const insertionLimit = 12
-
-/** Rows that are sorted bit by bit, at least. */
-const radixLimit = 4_096
-
-/** Bits of one pass over the digits, from the lowest on, and the 32-bit half of the digit that they are of. */
-const passes: ReadonlyArray<{ readonly half: 0 | 1; readonly shift: number }> = [
-  { half: 0, shift: 0 },
-  { half: 0, shift: 11 },
-  { half: 0, shift: 22 },
-  { half: 1, shift: 0 },
-  { half: 1, shift: 11 }
-]
-const passSize: number = 2 ** 11
-
-/** Halves of numbers lie in memory as the machine has them. */
-const lowHalf = new Uint32Array(new Float64Array([bias + 1]).buffer)[0] === 1 ? 0 : 1
-
 /** In `order`: the row was superseded. */
 const noRow = 0xffff_ffff
 
-interface Sorting {
+interface Sorting extends DigitSort.DigitRows {
   readonly arena: RowArena
-  readonly order: Uint32Array
   readonly shared: Uint16Array
-  readonly digits: Float64Array
-  readonly spareOrder: Uint32Array
-  readonly spareDigits: Float64Array
   readonly superseded: Array<number>
 }
 
@@ -113,7 +88,7 @@ const sortGroup = (sorting: Sorting, start: number, end: number, depth: number):
     from += commonSize(sorting, start, end, from)
     state = fillDigits(sorting, start, end, from)
   }
-  if (state === unordered) sortDigits(sorting, start, end)
+  if (state === unordered) DigitSort.sort(sorting, start, end)
   let first = start
   for (let at = start + 1; at <= end; at++) {
     if (at < end) {
@@ -161,7 +136,7 @@ const fillDigits = ({ arena, digits, order }: Sorting, start: number, end: numbe
     if (left >= digitBytes) {
       const high = (bytes[at]! << 16) | (bytes[at + 1]! << 8) | bytes[at + 2]!
       const low = (bytes[at + 3]! << 16) | (bytes[at + 4]! << 8) | bytes[at + 5]!
-      digit = bias + high * highFactor + ((low << 3) | digitBytes)
+      digit = DigitSort.bias + high * highFactor + ((low << 3) | digitBytes)
     } else {
       digit = shortDigit(bytes, at, left)
     }
@@ -176,7 +151,7 @@ const fillDigits = ({ arena, digits, order }: Sorting, start: number, end: numbe
 const shortDigit = (bytes: Uint8Array, at: number, size: number): number => {
   let digit = 0
   for (let index = 0; index < digitBytes; index++) digit = digit * 256 + (index < size ? bytes[at + index]! : 0)
-  return bias + digit * digitBytesFactor + size
+  return DigitSort.bias + digit * digitBytesFactor + size
 }
 
 /** How many bytes from `depth` on all keys of the group share. */
@@ -200,139 +175,5 @@ const supersede = ({ order, superseded }: Sorting, start: number, end: number): 
   for (let at = start; at < end - 1; at++) {
     superseded.push(order[at]!)
     order[at] = noRow
-  }
-}
-
-/** Sorts digits and rows together, stably. */
-const sortDigits = (sorting: Sorting, start: number, end: number): void => {
-  if (end - start < radixLimit) mergeSort(sorting, start, end)
-  else radixSort(sorting, start, end)
-}
-
-const radixSort = (sorting: Sorting, start: number, end: number): void => {
-  const { digits, order, spareDigits, spareOrder } = sorting
-  const starts = new Uint32Array(passSize)
-  let isSpare = false
-  for (const { half, shift } of passes) {
-    const [source, target] = isSpare ? [spareDigits, digits] : [digits, spareDigits]
-    const words = new Uint32Array(source.buffer, 0, source.length * 2)
-    const at = half ^ lowHalf
-    if (!countBits(words, at, shift, start, end, starts)) continue
-    if (isSpare) scatter(source, spareOrder, target, order, words, at, shift, start, end, starts)
-    else scatter(source, order, target, spareOrder, words, at, shift, start, end, starts)
-    isSpare = !isSpare
-  }
-  if (isSpare) takeSpare(sorting, start, end)
-}
-
-/** Where the rows of each value begin; false when all rows have one value. */
-const countBits = (
-  words: Uint32Array,
-  at: number,
-  shift: number,
-  start: number,
-  end: number,
-  starts: Uint32Array
-): boolean => {
-  starts.fill(0)
-  for (let index = start; index < end; index++) starts[(words[2 * index + at]! >>> shift) & (passSize - 1)]!++
-  if (starts[(words[2 * start + at]! >>> shift) & (passSize - 1)] === end - start) return false
-  let sum = start
-  for (let value = 0; value < passSize; value++) {
-    const count = starts[value]!
-    starts[value] = sum
-    sum += count
-  }
-  return true
-}
-
-const scatter = (
-  digits: Float64Array,
-  order: Uint32Array,
-  targetDigits: Float64Array,
-  targetOrder: Uint32Array,
-  words: Uint32Array,
-  at: number,
-  shift: number,
-  start: number,
-  end: number,
-  starts: Uint32Array
-): void => {
-  for (let index = start; index < end; index++) {
-    const to = starts[(words[2 * index + at]! >>> shift) & (passSize - 1)]!++
-    targetDigits[to] = digits[index]!
-    targetOrder[to] = order[index]!
-  }
-}
-
-const takeSpare = ({ digits, order, spareDigits, spareOrder }: Sorting, start: number, end: number): void => {
-  digits.set(spareDigits.subarray(start, end), start)
-  order.set(spareOrder.subarray(start, end), start)
-}
-
-const mergeSort = (sorting: Sorting, start: number, end: number): void => {
-  const { digits, order, spareDigits, spareOrder } = sorting
-  for (let at = start; at < end; at += insertionLimit) {
-    insertionSort(digits, order, at, Math.min(at + insertionLimit, end))
-  }
-  let isSpare = false
-  for (let width = insertionLimit; width < end - start; width *= 2) {
-    if (isSpare) mergeAll(spareDigits, spareOrder, digits, order, start, end, width)
-    else mergeAll(digits, order, spareDigits, spareOrder, start, end, width)
-    isSpare = !isSpare
-  }
-  if (isSpare) takeSpare(sorting, start, end)
-}
-
-const insertionSort = (digits: Float64Array, order: Uint32Array, start: number, end: number): void => {
-  for (let at = start + 1; at < end; at++) {
-    const digit = digits[at]!
-    if (digits[at - 1]! <= digit) continue
-    const row = order[at]!
-    let place = at
-    do {
-      digits[place] = digits[place - 1]!
-      order[place] = order[place - 1]!
-      place--
-    } while (place > start && digits[place - 1]! > digit)
-    digits[place] = digit
-    order[place] = row
-  }
-}
-
-const mergeAll = (
-  digits: Float64Array,
-  order: Uint32Array,
-  targetDigits: Float64Array,
-  targetOrder: Uint32Array,
-  start: number,
-  end: number,
-  width: number
-): void => {
-  for (let first = start; first < end; first += 2 * width) {
-    const middle = Math.min(first + width, end)
-    const last = Math.min(middle + width, end)
-    let left = first
-    let right = middle
-    let at = first
-    while (left < middle && right < last) {
-      const leftDigit = digits[left]!
-      const rightDigit = digits[right]!
-      if (leftDigit <= rightDigit) {
-        targetDigits[at] = leftDigit
-        targetOrder[at++] = order[left++]!
-      } else {
-        targetDigits[at] = rightDigit
-        targetOrder[at++] = order[right++]!
-      }
-    }
-    for (; left < middle; left++) {
-      targetDigits[at] = digits[left]!
-      targetOrder[at++] = order[left]!
-    }
-    for (; right < last; right++) {
-      targetDigits[at] = digits[right]!
-      targetOrder[at++] = order[right]!
-    }
   }
 }

@@ -118,9 +118,8 @@ const lookUpPart = Effect.fnUntraced(function* (
     }
     if (blocks.length > 1 && (bytes >= maxReadBytes || at - from >= mostRows)) break
   }
-  // Changes that were not looked at may belong to the last block too.
-  if (at === end) return { touched: { blocks, isAdjacent: false, isEnd: false }, to: end }
-  return { touched: { blocks: blocks.slice(0, -1), isAdjacent: false, isEnd: false }, to: lastStart }
+  // Changes that were not looked at may belong to the last block too: those that were wait for them.
+  return { touched: { blocks, isAdjacent: false, isEnd: false }, to: at === end ? end : lastStart }
 })
 
 const keyAt = ({ arena, sorted }: MergePartOptions, place: number): Uint8Array =>
