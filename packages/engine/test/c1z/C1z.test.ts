@@ -71,6 +71,18 @@ const opened = (fill: (database: DatabaseSync) => void, schema?: string, options
 const failureOf = (fill: (database: DatabaseSync) => void, schema?: string, options?: OpenArchiveOptions) =>
   Effect.flip(Effect.scoped(opened(fill, schema, options)))
 
+/** The files that this process has open, removed ones too, where the system tells. */
+const openFiles = (): ReadonlyArray<string> =>
+  fs.existsSync("/proc/self/fd")
+    ? fs.readdirSync("/proc/self/fd").flatMap((name) => {
+        try {
+          return [fs.readlinkSync(`/proc/self/fd/${name}`)]
+        } catch {
+          return []
+        }
+      })
+    : []
+
 describe("C1z", () => {
   test(
     "open gives a record for every row, the run as it was, and counts of both",
@@ -259,6 +271,10 @@ describe("C1z", () => {
           const [directory] = fs.readdirSync(temporary)
           assert.strictEqual(fs.statSync(path.join(temporary, directory!)).mode & 0o777, 0o700)
           assert.deepStrictEqual(fs.readdirSync(path.join(temporary, directory!)), ["store"])
+          assert.deepStrictEqual(
+            openFiles().filter((file) => file.includes(`${directory}/database`)),
+            []
+          )
         })
       )
       assert.deepStrictEqual(fs.readdirSync(temporary), [])
