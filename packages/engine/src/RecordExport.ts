@@ -53,7 +53,7 @@ const runChunk = (
   types: ReadonlyArray<RecordType.Any>
 ): Effect.Effect<ExportChunk, RecordListError | SyncTypeMismatch> =>
   Effect.map(reader.stats({ sync }), ({ run, counts }) => {
-    const exported = types.filter(({ name }) => (counts[name] ?? 0) > 0).map(({ name }) => [name, counts[name]!])
+    const exported = types.map(({ name }) => [name, counts[name] ?? 0])
     return lineChunk([RecordNdjson.encodeRun({ ...run, counts: Object.fromEntries(exported) })])
   })
 

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Ksuid } from "@icecore/codec"
 import { Effect, Option, Schema, Stream } from "effect"
 import type { Engine } from "../src/Engine.ts"
 import * as MemoryEngine from "../src/live/MemoryEngine.ts"
@@ -8,6 +9,7 @@ import * as RecordImport from "../src/RecordImport.ts"
 import type { RecordReader } from "../src/RecordReader.ts"
 import * as RecordStore from "../src/RecordStore.ts"
 import * as RecordType from "../src/RecordType.ts"
+import type { SyncRun } from "../src/SyncRun.ts"
 
 const Account = RecordType.make({
   name: "Account",
@@ -118,6 +120,24 @@ describe("RecordExport and RecordImport", () => {
       })
     )
   )
+  it.effect("chunks are of bounded size, however many records come at once", () =>
+    Effect.gen(function* () {
+      const run: SyncRun = { sync_id: yield* Ksuid.make, type: "full", started_at: 1, token: "", counts: {} }
+      const records = Array.from({ length: 10_000 }, (_, index) => account(index))
+      const reader: Pick<RecordReader, "types" | "stats" | "stream"> = {
+        types: [Account],
+        stats: () => Effect.succeed({ run, counts: { Account: records.length } }),
+        stream: () => Stream.fromArray(records as never)
+      }
+      const chunks = yield* Stream.runCollect(RecordExport.chunks(reader as RecordReader, { syncs: [run.sync_id] }))
+      assert.isTrue(chunks.every(({ bytes }) => bytes.length < 257 * 1024))
+      assert.strictEqual(
+        chunks.reduce((sum, { recordCount }) => sum + recordCount, 0),
+        records.length
+      )
+    })
+  )
+
   it.effect("fromReader copies runs as they are", () =>
     inMemory(
       Effect.gen(function* () {

@@ -9,9 +9,6 @@ import { RecordArgumentInvalid } from "./RecordArguments.ts"
 /** Columns of a terminal that a cell takes, unless all of it is asked for. */
 const cellColumns = 40
 
-/** Characters of a value that are looked at for a cell that is cut. More of them than that never fit. */
-const cellCharacters = 1_000
-
 type JsonRecord = Readonly<Record<string, unknown>>
 
 export interface Options {
@@ -30,8 +27,7 @@ export interface RecordTable {
 export const make = (type: RecordType.Any, sample: ReadonlyArray<object>, options: Options): RecordTable => {
   const rows = sample.map((record) => RecordNdjson.toJson(type, record))
   const fields = options.fields.length > 0 ? options.fields : fieldsWithValues(type, rows)
-  const cellsOf = (row: JsonRecord): ReadonlyArray<string> =>
-    fields.map((field) => cellOf(type, field, row[field], options.wide))
+  const cellsOf = (row: JsonRecord): ReadonlyArray<string> => fields.map((field) => cellOf(type, field, row[field]))
   const columns = fields.map((name): Table.Column => ({ name, align: isNumber(type, name) ? "right" : "left" }))
   const table = Table.make(columns, rows.map(cellsOf), options.wide ? {} : { maxCellColumns: cellColumns })
   return { header: table.header, row: (record) => table.row(cellsOf(RecordNdjson.toJson(type, record))) }
@@ -59,14 +55,12 @@ const isNumber = (type: RecordType.Any, field: string): boolean => {
   return (kind === "int" || kind === "bigint" || kind === "number") && field !== type.recency
 }
 
-const cellOf = (type: RecordType.Any, field: string, value: unknown, wide: boolean): string => {
+const cellOf = (type: RecordType.Any, field: string, value: unknown): string => {
   if (value === undefined || value === null) return ""
   if (field === type.recency && typeof value === "number") return formatMicros(value)
-  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return cut(value.join(", "), wide)
-  return cut(typeof value === "object" ? JSON.stringify(value) : String(value), wide)
+  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value.join(", ")
+  return typeof value === "object" ? JSON.stringify(value) : String(value)
 }
-
-const cut = (text: string, wide: boolean): string => (wide ? text : text.slice(0, cellCharacters))
 
 /** A time in microseconds since 1970, to the second; the number itself where no calendar has it. */
 export const formatMicros = (micros: number): string => {
@@ -79,7 +73,7 @@ export const pairsOf = (type: RecordType.Any, record: object): ReadonlyArray<rea
   const row: JsonRecord = RecordNdjson.toJson(type, record)
   return orderedFields(type)
     .filter((field) => row[field] !== undefined)
-    .map((field) => [field, cellOf(type, field, row[field], true)])
+    .map((field) => [field, cellOf(type, field, row[field])])
 }
 
 /** The names of fields that were asked for, as one text with commas. */
