@@ -1,11 +1,14 @@
 /**
  * Brings the schema of a store to the types that it is opened with.
  *
- * 1. Write the schema with new types; new indexes not `ready`, dropped ones in `removing`. Synced: whoever opens the store after a
- *    crash knows which rows mean nothing.
+ * 1. Write the schema with new types; new indexes not `ready`, dropped ones in `removing`: whoever opens the store after a crash
+ *    knows which rows mean nothing.
  * 2. Remove the rows of the dropped indexes, and what an earlier attempt left of the new ones.
  * 3. Build the new indexes in every sync.
- * 4. Write the schema with every index ready. Synced: the entries before it are then durable too.
+ * 4. Write the schema with every index ready.
+ *
+ * All of it is buffered: the engine keeps the order of writes, so a crash leaves one of these steps begun and those after it not, and
+ * the next opening does them again. Nothing is promised before a synced write of the store, which makes all of it durable.
  *
  * A sync whose indexes are behind gets its entries like any other, and all of them anew when it is resumed.
  */
@@ -73,7 +76,7 @@ const carryOut = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, RecordOpenError> {
   const { database, path } = target
   const write = (schema: StoreSchema) =>
-    database.write((batch) => batch.put(metaKeyspace, schemaKey(), encodeSchema(schema)), { durability: "synced" })
+    database.write((batch) => batch.put(metaKeyspace, schemaKey(), encodeSchema(schema)), { durability: "buffered" })
   if (clear.length > 0) {
     yield* write(before)
     yield* database.write(
