@@ -10,7 +10,7 @@ import { type CheckedSchema, syncRuns } from "./C1zSchema.ts"
 import { parseTime } from "./C1zTime.ts"
 
 /** Runs of one archive at most: the tables are read once for each. */
-export const maxRunCount = 1_000
+const maxRunCount = 1_000
 
 /** Characters of the type of a run at most, as record stores have it. */
 const maxTypeLength = 256

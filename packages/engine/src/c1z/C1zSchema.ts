@@ -99,7 +99,7 @@ export const tables: ReadonlyArray<TableShape> = [syncRuns, resourceTypes, resou
  * Bytes of a row's columns at most. The record of a row can be a little larger than the row, and so can its key: what is over the
  * store's own limit after that is refused by the store.
  */
-export const maxRowBytes: number = maxRowValueSizeBytes - 64 * 1024
+const maxRowBytes: number = maxRowValueSizeBytes - 64 * 1024
 
 /** Other columns that are looked into for what they hold; a table has up to 2,000. */
 const maxOtherColumnCount = 100

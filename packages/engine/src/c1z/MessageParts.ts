@@ -126,7 +126,7 @@ export const leave = (parts: MessageParts, number: number, rest: Uint8Array): vo
 }
 
 /** Whether nothing is left. */
-export const isAllTaken = (parts: MessageParts): boolean => parts.left.length === 0 && !parts.taken.includes(false)
+const isAllTaken = (parts: MessageParts): boolean => parts.left.length === 0 && !parts.taken.includes(false)
 
 /** What is left: a message of the same type. Empty when all was taken. */
 export const remainder = (parts: MessageParts): Uint8Array => {

@@ -58,7 +58,7 @@ const codeByText: ReadonlyArray<readonly [string, number]> = [
   ["unable to open database file", 14]
 ]
 
-const openUri = (path: string, search: string): URL => {
+const openUri = (path: string, search: string) => {
   const url = pathToFileURL(path)
   url.search = search
   return url
