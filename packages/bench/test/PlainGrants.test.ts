@@ -22,6 +22,8 @@ describe("PlainGrants", () => {
       const listed: Array<GrantItem> = []
       plain.list(1_000, (page) => listed.push(...page))
       assert.deepStrictEqual(listed, grants.toSorted(byId))
+      assert.deepStrictEqual(plain.get(grants[7]!.external_id), grants[7])
+      assert.isUndefined(plain.get("nobody"))
       const { entitlement_id, principal_resource_id, principal_resource_type_id } = grants[7]!
       assert.deepStrictEqual(
         plain.byEntitlement(entitlement_id).toSorted(byId),

@@ -82,6 +82,7 @@ export interface PlainGrants {
   readonly copyTo: (path: string) => void
   /** Calls `use` with each page in order of the external id. */
   readonly list: (pageSize: number, use: (page: ReadonlyArray<GrantItem>) => void) => void
+  readonly get: (externalId: string) => GrantItem | undefined
   /** Grants of one entitlement, in order of their principals. */
   readonly byEntitlement: (entitlementId: string) => ReadonlyArray<GrantItem>
   /** Grants of one principal. */
@@ -97,6 +98,9 @@ export const openPlainGrants = (path: string): PlainGrants => {
   const insert = database.prepare(upsert)
   const page = database.prepare<GrantRow, [string, number]>(
     `SELECT ${columns} FROM grants WHERE sync_id = 1 AND external_id > ?1 ORDER BY external_id LIMIT ?2`
+  )
+  const one = database.prepare<GrantRow, [string]>(
+    `SELECT ${columns} FROM grants WHERE sync_id = 1 AND external_id = ?1`
   )
   const ofEntitlement = database.prepare<GrantRow, [string]>(
     `SELECT ${columns} FROM grants WHERE sync_id = 1 AND entitlement_id = ?1
@@ -132,10 +136,14 @@ export const openPlainGrants = (path: string): PlainGrants => {
         after = grants.at(-1)!.external_id
       }
     },
+    get: (id) => {
+      const row = one.get(id)
+      return row === null ? undefined : grantOf(row)
+    },
     byEntitlement: (id) => ofEntitlement.all(id).map(grantOf),
     byPrincipal: (type, id) => ofPrincipal.all(type, id).map(grantOf),
     close: () => {
-      for (const statement of [insert, page, ofEntitlement, ofPrincipal]) statement.finalize()
+      for (const statement of [insert, page, one, ofEntitlement, ofPrincipal]) statement.finalize()
       database.close()
     }
   }

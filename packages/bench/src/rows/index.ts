@@ -13,6 +13,8 @@ import { lookupRows } from "./LookupRows.ts"
 import { packMemoryRows } from "./PackMemoryRows.ts"
 import { packReadRows } from "./PackReadRows.ts"
 import { packWriteRows } from "./PackWriteRows.ts"
+import { recordMemoryRows } from "./RecordMemoryRows.ts"
+import { recordRows } from "./RecordRows.ts"
 import { storeRows } from "./StoreRows.ts"
 import { zstdRows } from "./ZstdRows.ts"
 
@@ -21,6 +23,8 @@ export const rows: ReadonlyArray<Row> = [
   ...zstdRows,
   ...engineRows,
   ...hotCommitRows,
+  ...recordRows,
+  ...recordMemoryRows,
   ...packWriteRows,
   ...packReadRows,
   ...packMemoryRows,
