@@ -46,9 +46,9 @@ it("CleanupPolicy.plan removes every finished sync when none is to be kept", () 
 })
 
 it("CleanupPolicy.plan keeps unfinished syncs for a week, or for as long as it is told", () => {
-  const runs = [unfinished(1_000 - 7 * 24 - 1 - 800), unfinished(1_000 - 7 * 24 - 800)]
-  const shifted = runs.map((each) => ({ ...each, started_at: each.started_at + 800 * hourMillis * 1_000 }))
-  assert.deepStrictEqual(removed({}, shifted), [1_000 - 7 * 24 - 1 - 800])
+  const startedBefore = (hours: number, number: number): SyncRun =>
+    unfinished(number, { started_at: (nowMillis - hours * hourMillis) * 1_000 })
+  assert.deepStrictEqual(removed({}, [startedBefore(7 * 24 + 1, 1), startedBefore(7 * 24, 2)]), [1])
   assert.deepStrictEqual(removed({ keepUnfinishedMillis: 1_000 * hourMillis }, [unfinished(1)]), [])
   assert.deepStrictEqual(removed({ keepUnfinishedMillis: 0 }, [unfinished(1)]), [1])
 })
@@ -57,6 +57,13 @@ it("CleanupPolicy.plan never removes the current sync, nor what an unfinished on
   assert.deepStrictEqual(removed({ keepUnfinishedMillis: 0 }, [unfinished(1)], idOf(1)), [])
   const child = unfinished(5, { parent_sync_id: idOf(1) })
   assert.deepStrictEqual(removed({}, [run(1), run(2), run(3), run(4), child], idOf(5)), [2])
+  // The one that an unfinished one continues may continue another.
+  const middle = unfinished(2, { parent_sync_id: idOf(1) })
+  const last = unfinished(4, { parent_sync_id: idOf(2) })
+  assert.deepStrictEqual(
+    removed({ keepFinishedPerType: 0, keepUnfinishedMillis: 0 }, [run(1), middle, run(3), last], idOf(4)),
+    [3]
+  )
   const finishedChild = run(5, { type: "partial", parent_sync_id: idOf(1) })
   assert.deepStrictEqual(removed({}, [run(1), run(2), run(3), finishedChild]), [1])
 })
