@@ -428,3 +428,20 @@ it.effect("RecordStore.resumeSync of the sync that is current makes each call fr
     })
   )
 )
+
+it.effect("RecordStore.startSync leaves what was put with the sync that it was put into", () =>
+  run((store) =>
+    Effect.gen(function* () {
+      const first = yield* store.startSync({ type: "full" })
+      yield* store.put(Item, items(20))
+      const second = yield* store.startSync({ type: "full" })
+      yield* store.put(Item, items(3))
+      assert.deepStrictEqual((yield* store.stats({ sync: second.sync_id })).counts.Item, 3)
+      assert.deepStrictEqual((yield* store.stats({ sync: first.sync_id })).counts.Item, 20)
+      const book = Option.getOrThrow(yield* store.database.get("meta", syncBookKey(syncBytes(first.sync_id))))
+      assert.deepStrictEqual(Result.getOrThrow(decodeSyncBook(book)), { indexes: "complete", counts: { Item: 20 } })
+      yield* assertItems(store, first.sync_id, items(20))
+      yield* assertItems(store, second.sync_id, items(3))
+    })
+  )
+)
