@@ -204,7 +204,7 @@ const makeRun = ({ crash, operations, path, seed }: RecordStoreModelOptions) => 
   const crashAndReopen = (crashing: NonNullable<typeof crash>) =>
     Effect.gen(function* () {
       const before = copyStore(model)
-      const drawn = changes.any(model)
+      const drawn = changes.each(model)
       kind = `crash in ${drawn.kind}`
       counts[kind] = (counts[kind] ?? 0) + 1
       const isClosing = random.oneIn(5)

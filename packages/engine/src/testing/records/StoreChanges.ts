@@ -44,6 +44,8 @@ const syncTypes = ["full", "partial", "f"]
 export interface StoreChanges {
   /** Any change that can be made now, the frequent ones often. */
   readonly any: (store: ModelStore) => Change
+  /** Any change that can be made now, each kind as often as the others. */
+  readonly each: (store: ModelStore) => Change
 }
 
 export const makeStoreChanges = (random: RecordChoices, types: ReadonlyArray<ModelType>): StoreChanges => {
@@ -254,12 +256,16 @@ export const makeStoreChanges = (random: RecordChoices, types: ReadonlyArray<Mod
     [1, () => cleanup(false)]
   ])
 
+  const from = (store: ModelStore, draws: ReadonlyArray<(store: ModelStore) => Change>): Change => {
+    const draw = random.pick(draws)
+    const isFull = store.syncs.size >= syncLimit
+    return isFull && (draw === start || draw === resume) ? cleanup(true) : draw(store)
+  }
+  const drawsFor = ({ current }: ModelStore) => (current === undefined ? outside : within)
+
   return {
-    any: (store) => {
-      const draw = random.pick(store.current === undefined ? outside : within)
-      const isFull = store.syncs.size >= syncLimit
-      return isFull && (draw === start || draw === resume) ? cleanup(true) : draw(store)
-    }
+    any: (store) => from(store, drawsFor(store)),
+    each: (store) => from(store, [...new Set(drawsFor(store))])
   }
 }
 
