@@ -2,7 +2,8 @@ import { assert, it } from "@effect/vitest"
 import { CrashEnumerator } from "@icecore/packfile/testing"
 import { Effect, Option, Schema, Stream } from "effect"
 import { Engine } from "../src/Engine.ts"
-import { tagPrefix } from "../src/format/RecordLayout.ts"
+import { allEntryRunsPrefix, entryRunKey } from "../src/format/EntryRun.ts"
+import { syncBytes, tagPrefix } from "../src/format/RecordLayout.ts"
 import * as MemoryEngine from "../src/live/MemoryEngine.ts"
 import * as RecordStore from "../src/RecordStore.ts"
 import * as RecordType from "../src/RecordType.ts"
@@ -230,4 +231,26 @@ it.effect("RecordStore.open with older types reads rightly, in every crash of bu
         assert.strictEqual(yield* Stream.runCount(store.database.scan("indexes")), 0)
       })
   })
+)
+
+it.effect("RecordStore.open removes the runs of entries that a crash left, and a reader leaves them", () =>
+  inMemory(
+    Effect.gen(function* () {
+      yield* fill(grouped)
+      const planted = entryRunKey(syncBytes(syncId(3)), 0, 0)
+      const runCount = (mode: "readOnly" | "create") =>
+        Effect.scoped(
+          Effect.flatMap(open(grouped, { mode }), (store) =>
+            Stream.runCount(store.database.scan("meta", { prefix: allEntryRunsPrefix() }))
+          )
+        )
+      yield* Effect.scoped(
+        Effect.flatMap(open(grouped), ({ database }) =>
+          database.write((batch) => batch.put("meta", planted, Uint8Array.of(0, 2, 1)))
+        )
+      )
+      assert.strictEqual(yield* runCount("readOnly"), 1)
+      assert.strictEqual(yield* runCount("create"), 0)
+    })
+  )
 )
