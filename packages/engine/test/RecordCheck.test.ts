@@ -160,6 +160,14 @@ const damages: ReadonlyArray<readonly [string, Change, ReadonlyArray<string>]> =
     ["countWrong Pair", "countWrong Pair"]
   ],
   [
+    "a record is there whose entry would be too long for a key",
+    (rows) => {
+      const { note: _, ...long } = item(1, { group: "g".repeat(3_000) })
+      rows.records = replaced(rows.records, recordKey(first, long), Item.codec.encodeUnsafe(long))
+    },
+    ["entryStale Item by_group"]
+  ],
+  [
     "the count of an open sync is wrong",
     (rows) =>
       (rows.meta = replaced(

@@ -58,14 +58,13 @@ const takeRow = (taking: Taking, { bytes, key, keySize, shared, valueEnd, valueS
   return true
 }
 
-/** Reads the one row that has the whole key, if there is one and it is not behind the page already. */
+/** Reads the one row that has the whole key, if there is one. It has no page behind it, so no token leads here. */
 export const readWholeKey: (
   view: StoreView,
   builder: PageBuilder,
   key: Uint8Array
 ) => Effect.Effect<void, BlockReads.BlockReadError | RecordCorrupt> = Effect.fnUntraced(function* (view, builder, key) {
   builder.isEnd = true
-  if (builder.lastKey !== undefined) return
   const value = yield* BlockReads.get(view.reader, recordsKeyspace, key)
   if (Option.isNone(value)) return
   const { layout } = builder
