@@ -2,9 +2,9 @@
  * An engine for tests of archives on a simulated disk: databases in memory whose copies are one small file on the `Disk`, from which
  * they are opened.
  */
-import { Disk, type DiskError } from "@icecore/packfile"
+import { Disk } from "@icecore/packfile"
 import { Effect, Option, Stream } from "effect"
-import { type Engine, EngineFailed, EngineNotFound, type Row } from "../src/Engine.ts"
+import { type Engine, EngineCorrupt, EngineFailed, EngineNotFound, type Row } from "../src/Engine.ts"
 import * as MemoryEngine from "../src/live/MemoryEngine.ts"
 
 export const fileName = "rows.bin"
@@ -30,7 +30,7 @@ const decodeRows = (bytes: Uint8Array): ReadonlyArray<readonly [keyspace: string
 
 const failed =
   (path: string, operation: string) =>
-  <A, E, R>(effect: Effect.Effect<A, E | DiskError, R>): Effect.Effect<A, EngineFailed, R> =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, EngineFailed, R> =>
     Effect.mapError(effect, (error) => new EngineFailed({ path, operation, detail: String(error) }))
 
 /** The engine, whose databases live as long as it does. */
@@ -44,7 +44,10 @@ export const make: Effect.Effect<Engine, never, Disk> = Effect.map(Disk, (disk):
         const file = yield* disk.open(`${path}/${fileName}`, "read")
         const bytes = new Uint8Array(yield* file.size)
         yield* file.readAt(bytes, 0)
-        return decodeRows(bytes)
+        return yield* Effect.try({
+          try: () => decodeRows(bytes),
+          catch: (cause) => new EngineCorrupt({ path, detail: String(cause) })
+        })
       })
     )
 
