@@ -230,6 +230,11 @@ export interface Database extends Reader {
   readonly path: string
   readonly keyspaces: ReadonlyArray<string>
   /**
+   * Bytes of a value that the engine stores with little waste, under keys of some 100 bytes: for callers that keep several
+   * things in one value and choose how many. Undefined: all sizes are alike.
+   */
+  readonly denseValueSizeBytes?: number
+  /**
    * Fills a batch synchronously and applies it atomically. A throw inside `build` is a defect and nothing is written.
    * The first key or value out of bounds fails the write, and nothing is written.
    */

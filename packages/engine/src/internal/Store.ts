@@ -72,6 +72,8 @@ export interface StoreLibrary {
   readonly fileName: string
   /** What the library puts beside its data file, as suffixes of its name. */
   readonly companions: ReadonlyArray<string>
+  /** Bytes of a value that its files hold with little waste, under keys of some 100 bytes. */
+  readonly denseValueSizeBytes: number
   /** What is wrong with the data file, before the library opens it; undefined when nothing is. */
   readonly inspect: (file: File, hasCompanion: boolean) => Effect.Effect<string | undefined, DiskError>
   /** Makes a complete, empty database file. Its bytes need not be durable yet, nothing but the file may remain. */

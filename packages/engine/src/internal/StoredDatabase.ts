@@ -41,6 +41,7 @@ export interface StoredDatabaseOptions {
   readonly keyspaces: ReadonlyArray<string>
   readonly readOnly: boolean
   readonly store: Store
+  readonly denseValueSizeBytes?: number
   readonly fault: (operation: string, cause: unknown) => StoreFault
   readonly checkpoint: Database["checkpoint"]
   readonly fileBytes: Effect.Effect<number, EngineFailed>
@@ -191,7 +192,9 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
       floor: (keyspace, key) =>
         reading(keyspace, [key], released, (index) => Option.fromUndefinedOr(reader.floor(index, key))),
       floorMany: (keyspace, keys) =>
-        reading(keyspace, keys, released, (index) => keys.map((key) => Option.fromUndefinedOr(reader.floor(index, key)))),
+        reading(keyspace, keys, released, (index) =>
+          keys.map((key) => Option.fromUndefinedOr(reader.floor(index, key)))
+        ),
       scan: (keyspace, scan = {}) => scanWith(Effect.succeed(reader), released, keyspace, scan)
     }
   })
@@ -339,6 +342,7 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
   const database: Database = {
     path,
     keyspaces,
+    ...(options.denseValueSizeBytes === undefined ? {} : { denseValueSizeBytes: options.denseValueSizeBytes }),
     get: (keyspace, key) => Effect.suspend(() => get(keyspace, key)),
     getMany,
     floor: (keyspace, key) =>

@@ -162,6 +162,7 @@ const open = Effect.fn("Engine.open")(function* (
     keyspaces,
     readOnly,
     store,
+    denseValueSizeBytes: library.denseValueSizeBytes,
     fault: (operation, cause) => library.fault(directory, operation, cause),
     checkpoint: (target) => checkpoint(disk, files, store, target),
     fileBytes: fileBytes(disk, files, directory)

@@ -59,10 +59,14 @@ const scratchBytes = 1024 * 1024
 /** Less free space than this makes an I/O error a full disk. */
 const fullBytes = 1024 * 1024
 
+/** With its checksum, one page outside of the tree: pages have 4,096 bytes, and such a value 16 of header. */
+const denseValueSizeBytes = 4_060
+
 export const lmdbLibrary = (lmdb: Lmdb): StoreLibrary => ({
   name: "lmdb",
   fileName: dataFiles.lmdb,
   companions: ["-lock"],
+  denseValueSizeBytes,
   inspect: inspectLmdbFile,
   create: (path) => create(lmdb, path),
   open: (options) => open(lmdb, options),

@@ -27,6 +27,12 @@ import {
 import { resultCode, type SqliteConnection, type SqliteDriver, type SqliteStatement } from "./SqliteDriver.ts"
 import { createKeyspaceSql, createSql, headerBytes, inspectHeader, pageSizeBytes, tableName } from "./SqliteFormat.ts"
 
+/**
+ * Four rows a page. Of a row with more than 2,030 bytes SQLite keeps a part in the tree and the rest on pages of its own
+ * (https://sqlite.org/fileformat2.html#b_tree_pages): rows of 4 KB took twice the space.
+ */
+const denseValueSizeBytes = 1_870
+
 /** Readers kept open for the next snapshot. */
 const idleReaderCount = 8
 
@@ -38,6 +44,7 @@ export const sqliteLibrary = (driver: SqliteDriver): StoreLibrary => ({
   name: "sqlite",
   fileName: dataFiles.sqlite,
   companions: ["-wal", "-shm", "-journal"],
+  denseValueSizeBytes,
   inspect,
   create: async (path) => create(driver, path),
   open: async (options) => open(driver, options),

@@ -15,6 +15,7 @@
  */
 import { Effect } from "effect"
 import type { Database, EngineWriteError, WriteBatch } from "../../Engine.ts"
+import { targetSizeBytes as maxTargetSizeBytes } from "../../format/BlockFormat.ts"
 import { entryRunPrefix } from "../../format/EntryRun.ts"
 import { indexesKeyspace, metaKeyspace, recordsKeyspace, syncBookKey } from "../../format/RecordLayout.ts"
 import { encodeSyncBook, type IndexState } from "../../format/StoreSchema.ts"
@@ -195,8 +196,9 @@ const mergeRows = Effect.fnUntraced(function* <E>(
   afterPart: () => Effect.Effect<void, E>,
   first = 0
 ): Effect.fn.Return<void, E | RecordReadError> {
+  const targetSizeBytes = Math.min(reader.denseValueSizeBytes ?? maxTargetSizeBytes, maxTargetSizeBytes)
   for (let from = first; from < sorted.count; ) {
-    from = yield* mergePart({ reader, keyspace, arena, sorted, sink }, from)
+    from = yield* mergePart({ reader, keyspace, arena, sorted, sink, targetSizeBytes }, from)
     yield* afterPart()
   }
 })
