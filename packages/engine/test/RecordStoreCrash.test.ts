@@ -11,6 +11,9 @@ import { assertItems, openStore } from "./RecordStoreHarness.ts"
 /** More than the least arena takes, so that a put writes in the middle of a sync. */
 const many = 3_000
 
+/** Half a minute on an idle machine. */
+const crashTimeoutMillis = 600_000
+
 /** What was promised: that the sync is there, with these items at least, and with a token or finished. */
 interface Kept {
   readonly sync: number
@@ -110,29 +113,35 @@ const recover: Effect.Effect<unknown, unknown, Engine | Scope.Scope> = Effect.ge
   if (Option.isSome(run) && !isFinished(run.value)) yield* store.resumeSync(syncId(1))
 })
 
-it.effect("RecordStore keeps, in every crash, a fresh sync whole once it ended, and plainly unfinished before", () =>
-  Effect.gen(function* () {
-    const report = yield* CrashEnumerator.enumerate<Engine, Kept>({
-      name: "record store fresh sync",
-      layer: MemoryEngine.layerCrashing,
-      scenario: fresh,
-      recover,
-      check: checkSync
-    })
-    assert.deepStrictEqual(report.incomparable, [])
-    assert.isAbove(report.stepCount, 8)
-  })
+it.effect(
+  "RecordStore keeps, in every crash, a fresh sync whole once it ended, and plainly unfinished before",
+  () =>
+    Effect.gen(function* () {
+      const report = yield* CrashEnumerator.enumerate<Engine, Kept>({
+        name: "record store fresh sync",
+        layer: MemoryEngine.layerCrashing,
+        scenario: fresh,
+        recover,
+        check: checkSync
+      })
+      assert.deepStrictEqual(report.incomparable, [])
+      assert.isAbove(report.stepCount, 8)
+    }),
+  crashTimeoutMillis
 )
 
-it.effect("RecordStore reads a sync rightly that a crash left behind, before anybody resumes it", () =>
-  CrashEnumerator.enumerate<Engine, Kept>({
-    name: "record store behind",
-    layer: MemoryEngine.layerCrashing,
-    scenario: fresh,
-    recover: Effect.asVoid(openStore()),
-    check: checkSync,
-    secondCrash: false
-  })
+it.effect(
+  "RecordStore reads a sync rightly that a crash left behind, before anybody resumes it",
+  () =>
+    CrashEnumerator.enumerate<Engine, Kept>({
+      name: "record store behind",
+      layer: MemoryEngine.layerCrashing,
+      scenario: fresh,
+      recover: Effect.asVoid(openStore()),
+      check: checkSync,
+      secondCrash: false
+    }),
+  crashTimeoutMillis
 )
 
 it.effect("RecordStore keeps, in every crash, each call of a resumed sync that was acknowledged, whole", () =>
