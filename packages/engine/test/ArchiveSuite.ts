@@ -1,6 +1,6 @@
 /** What archives must do on every runtime, as data: round trips of real stores on real engines. */
 import * as fs from "node:fs"
-import type { Zstd, ZstdStream } from "@icecore/codec"
+import { Ksuid, type Zstd, type ZstdStream } from "@icecore/codec"
 import { Archive, ArchiveEngines, type Engine, EngineDetection, type RecordStore } from "@icecore/engine"
 import * as LmdbEngine from "@icecore/engine/lmdb"
 import * as SqliteEngine from "@icecore/engine/sqlite"
@@ -155,6 +155,17 @@ export const cases: Readonly<Record<string, Case>> = {
       yield* expectEqual((yield* Archive.info(path)).manifest.syncs.length, 1, "the runs of the new archive")
     }).pipe(on("sqlite")),
 
+  "save keeps a file that came to be there meanwhile": (directory) =>
+    Effect.gen(function* () {
+      const { source } = yield* stored(`${directory}/store`, 20)
+      const path = `${directory}/saved.icearch`
+      const onProgress = () => fs.writeFileSync(path, "of somebody else")
+      const failure = yield* Effect.flip(Archive.save({ source, path, onProgress }))
+      yield* expectEqual(failure._tag, "ArchiveExists", "the failure")
+      yield* expectEqual(fs.readFileSync(path, "utf8"), "of somebody else", "the file")
+      yield* expectEqual(fs.readdirSync(directory).sort(), ["saved.icearch", "store"], "what is left")
+    }).pipe(on("sqlite")),
+
   "save of some syncs holds them and no other": (directory) =>
     Effect.gen(function* () {
       const { ids, source, store } = yield* stored(`${directory}/store`, 300)
@@ -190,6 +201,21 @@ export const cases: Readonly<Record<string, Case>> = {
       }
       yield* expectEqual(fs.readdirSync(directory).sort(), ["saved.icearch", "store"], "what is left")
     }).pipe(on("lmdb")),
+
+  "save as pack leaves out the rows that only the program reads that is filling the store": (directory) =>
+    Effect.gen(function* () {
+      const { ids, source, store } = yield* stored(`${directory}/store`, 20)
+      const run = new Uint8Array(4 + 20 + 8)
+      run.set(new TextEncoder().encode("run/"))
+      run.set(Ksuid.toBytes(ids[2]!), 4)
+      yield* store.database.write((batch) => batch.put("meta", run, new Uint8Array(10)))
+      for (const syncs of [{}, { syncs: [ids[2]!] }]) {
+        const path = `${directory}/saved.icearch`
+        yield* Archive.save({ source, path, overwrite: true, ...syncs })
+        const { rows } = yield* Archive.open(path)
+        yield* expectEqual(Option.isNone(yield* rows.get("meta", run)), true, "the absence of the row")
+      }
+    }).pipe(on("sqlite")),
 
   "an empty store comes back": (directory) =>
     Effect.gen(function* () {

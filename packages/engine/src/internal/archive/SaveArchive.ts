@@ -6,7 +6,8 @@ import { Hex } from "effect/encoding"
 import type { ArchiveServices, ArchiveSource, ArchiveSummary, Manifest, SaveError, SaveOptions } from "../../Archive.ts"
 import { ArchiveRefused } from "../../ArchiveError.ts"
 import { databasePart } from "../../format/ArchiveFormat.ts"
-import { storeKeyspaces, syncBytes } from "../../format/RecordLayout.ts"
+import { syncOfEntryRun } from "../../format/EntryRun.ts"
+import { metaKeyspace, storeKeyspaces, syncBytes } from "../../format/RecordLayout.ts"
 import * as RecordReader from "../../RecordReader.ts"
 import * as ArchiveFile from "./ArchiveFile.ts"
 import * as MakeManifest from "./MakeManifest.ts"
@@ -52,7 +53,7 @@ const savePack = Effect.fnUntraced(function* (
     archive,
     reader: rows,
     keyspaces: storeKeyspaces,
-    keeps: syncs === undefined ? () => true : keepsOnly(syncs),
+    keeps: keepsOf(syncs),
     level,
     onRows: (count) => {
       rowCount += count
@@ -62,10 +63,14 @@ const savePack = Effect.fnUntraced(function* (
   return yield* publish(archive, { ...draft, parts })
 })
 
-/** Rows of these syncs, and those of the whole store. */
-const keepsOnly = (syncs: NonNullable<SaveOptions["syncs"]>): PackWriting.PackWritingOptions["keeps"] => {
+/** Rows of these syncs, and those of the whole store; none that only the program reads that is filling the store. */
+const keepsOf = (syncs: SaveOptions["syncs"]): PackWriting.PackWritingOptions["keeps"] => {
+  const isTransient = (keyspace: string, key: Uint8Array): boolean =>
+    keyspace === metaKeyspace && syncOfEntryRun(key) !== undefined
+  if (syncs === undefined) return (keyspace, key) => !isTransient(keyspace, key)
   const kept = new Set(syncs.map((sync) => Hex.encode(syncBytes(sync))))
   return (keyspace, key) => {
+    if (isTransient(keyspace, key)) return false
     const sync = syncOfRow(keyspace, key)
     return sync === undefined || kept.has(Hex.encode(sync))
   }
