@@ -7,7 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ZstdLive, ZstdStreamLive } from "@icecore/codec"
 import { LiveDisk } from "@icecore/packfile/live"
 import { SurvivorChoice } from "@icecore/packfile/testing"
-import { Effect, Layer, Stream } from "effect"
+import { Effect, Layer, Option, Stream } from "effect"
 import * as Archive from "../src/Archive.ts"
 import * as LmdbEngine from "../src/live/LmdbEngine.ts"
 import * as SqliteEngine from "../src/live/SqliteEngine.ts"
@@ -37,11 +37,12 @@ interface Said {
   readonly keeping: Map<string, number>
   /** Batches added to a resumed sync, of which the next may be there too. */
   readonly added: Map<string, number>
-  /** Syncs in the order in which they were ended, and the one that was being ended last. */
+  /** Syncs whose end was begun, and those whose end was acknowledged, in order. The others may have ended or not. */
+  readonly ending: Array<string>
   readonly ended: Array<string>
-  ending: string | undefined
-  saved: string | undefined
-  saving: string | undefined
+  /** The same of saves, by the sync that was ended before. */
+  readonly saving: Array<string>
+  readonly saved: Array<string>
   /** The last step that was begun. */
   phase: string
 }
@@ -51,10 +52,10 @@ const hear = (said: Said, line: string): void => {
   if (word === "keep") said.keeping.set(id, Number(number))
   if (word === "kept") said.kept.set(id, Number(number))
   if (word === "added") said.added.set(id, Number(number) + 1)
-  if (word === "end") said.ending = id
+  if (word === "end") said.ending.push(id)
   if (word === "ended") said.ended.push(id)
-  if (word === "save") said.saving = id
-  if (word === "saved") said.saved = id
+  if (word === "save") said.saving.push(id)
+  if (word === "saved") said.saved.push(id)
   said.phase = word
 }
 
@@ -85,6 +86,17 @@ const killIn = (
     })
   })
 
+/** The newest of what was begun is the last that was acknowledged, or one begun after it. */
+const requireNewest = (
+  what: string,
+  newest: string | undefined,
+  begun: ReadonlyArray<string>,
+  acknowledged: ReadonlyArray<string>
+): void => {
+  const first = acknowledged.length === 0 ? -1 : begun.lastIndexOf(acknowledged.at(-1)!)
+  assert.isAtLeast(newest === undefined ? -1 : begun.lastIndexOf(newest), first, `${what} is ${newest}`)
+}
+
 /** The store after a kill: what was acknowledged is there, and nothing is half there that must not be. */
 const requireStore = Effect.fnUntraced(function* (said: Said, directory: string) {
   const store = yield* RecordStore.open({ path: `${directory}/store`, types: [Entry] })
@@ -92,13 +104,9 @@ const requireStore = Effect.fnUntraced(function* (said: Said, directory: string)
   assert.deepStrictEqual(report.findings, [])
   const runs = yield* store.listSyncs
   const finished = runs.filter(isFinished).map(({ sync_id }) => sync_id as string)
-  const last = said.ended.at(-1)
-  const latest = yield* store.latestFinishedSync()
-  if (last !== undefined) {
-    assert.isTrue(latest._tag === "Some")
-    assert.include([last, said.ending], latest._tag === "Some" ? latest.value.sync_id : "none")
-  }
-  for (const id of finished) assert.isTrue(said.ended.includes(id) || said.ending === id, `${id} was never ended`)
+  const latest = Option.getOrUndefined(yield* store.latestFinishedSync())
+  requireNewest("the latest sync", latest?.sync_id, said.ending, said.ended)
+  for (const id of finished) assert.include(said.ending, id, "what is finished was to be ended")
   for (const id of said.ended.slice(-2)) assert.include(finished, id, "an acknowledged sync is finished")
   for (const run of runs) yield* requireSync(said, store, run)
   return runs.length
@@ -133,12 +141,12 @@ const requireSync = Effect.fnUntraced(function* (said: Said, reader: RecordReade
 /** The file after a kill: the old archive or the new one, whole. */
 const requireArchive = Effect.fnUntraced(function* (said: Said, directory: string) {
   const file = `${directory}/store.icearch`
-  if (said.saved === undefined && !fs.existsSync(file)) return
+  if (said.saved.length === 0 && !fs.existsSync(file)) return
   const { check, info } = yield* Archive.verify(file)
   assert.deepStrictEqual(check.findings, [])
   const runs = info.manifest.syncs.filter(({ ended_at }) => ended_at !== undefined)
   const newest = runs.toSorted((left, right) => left.ended_at! - right.ended_at!).at(-1)
-  assert.include([said.saved, said.saving], newest?.sync_id)
+  requireNewest("the archive", newest?.sync_id, said.saving, said.saved)
   const { reader } = yield* Archive.open(file)
   for (const run of yield* reader.listSyncs) yield* requireSync(said, reader, run)
 }, Effect.scoped)
@@ -151,10 +159,10 @@ const survive = Effect.fnUntraced(function* (adapter: "sqlite" | "lmdb") {
     kept: new Map(),
     keeping: new Map(),
     added: new Map(),
+    ending: [],
     ended: [],
-    ending: undefined,
-    saved: undefined,
-    saving: undefined,
+    saving: [],
+    saved: [],
     phase: ""
   }
   const millis: Record<Phase, number> = { put: 5, end: 20, save: 60, add: 5 }

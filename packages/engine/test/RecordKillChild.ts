@@ -7,7 +7,7 @@
 import * as fs from "node:fs"
 import { ZstdLive, ZstdStreamLive } from "@icecore/codec"
 import { LiveDisk } from "@icecore/packfile/live"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, References } from "effect"
 import * as Archive from "../src/Archive.ts"
 import * as RecordStore from "../src/RecordStore.ts"
 import { isFinished } from "../src/SyncRun.ts"
@@ -79,6 +79,10 @@ const program = Effect.gen(function* () {
 await Effect.runPromise(
   Effect.provide(
     Effect.scoped(program),
-    Layer.provideMerge(layer, Layer.mergeAll(LiveDisk.layer, ZstdLive.layer, ZstdStreamLive.layer))
+    Layer.mergeAll(
+      Layer.provideMerge(layer, Layer.mergeAll(LiveDisk.layer, ZstdLive.layer, ZstdStreamLive.layer)),
+      // Standard output is for the parent.
+      Layer.succeed(References.MinimumLogLevel, "None")
+    )
   )
 )
