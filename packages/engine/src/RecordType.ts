@@ -274,10 +274,16 @@ const whereProblem = (shape: RecordShape.Struct, index: string, where: Index["wh
   const part = partAt(shape, where.path)
   if (typeof part === "string") return `the condition of index ${index} has the path ${where.path}: ${part}`
   const expected = comparableKinds[part.kind]
-  return typeof where.equals === expected
+  if (typeof where.equals !== expected)
+    return `the condition of index ${index} compares a ${part.kind} with a ${typeof where.equals}`
+  // A store could not keep such a condition, and no record satisfies it.
+  return canBe(part.kind, where.equals)
     ? undefined
-    : `the condition of index ${index} compares a ${part.kind} with a ${typeof where.equals}`
+    : `the condition of index ${index} compares a ${part.kind} with ${JSON.stringify(where.equals)}, which none is`
 }
+
+const canBe = (kind: KeyKind, value: Comparable): boolean =>
+  typeof value === "string" ? value.isWellFormed() : kind !== "int" || Number.isSafeInteger(value)
 
 /** What a field of a kind can be compared with; bytes, bigint and date have no JSON of their own. */
 const comparableKinds: { readonly [K in KeyKind]?: string } = {

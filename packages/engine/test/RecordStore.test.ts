@@ -445,3 +445,46 @@ it.effect("RecordStore.startSync leaves what was put with the sync that it was p
     })
   )
 )
+
+it.effect("RecordStore.startSync refuses an id that is none, and reads find no sync of it", () =>
+  run((store) =>
+    Effect.gen(function* () {
+      for (const text of ["", "nope", "zzzzzzzzzzzzzzzzzzzzzzzzzzz", "\ud800"]) {
+        const id = text as SyncId
+        for (const options of [{ syncId: id }, { parent: id }]) {
+          const error = yield* Effect.flip(store.startSync({ type: "full", ...options }))
+          assert.strictEqual(error._tag, "RecordMisuse")
+        }
+        assert.strictEqual((yield* Effect.flip(store.resumeSync(id)))._tag, "SyncNotFound")
+        assert.strictEqual((yield* Effect.flip(store.get(Item, { id: "a" }, { sync: id })))._tag, "SyncNotFound")
+        assert.isTrue(Option.isNone(yield* store.getSync(id)))
+      }
+      assert.deepStrictEqual(yield* store.listSyncs, [])
+    })
+  )
+)
+
+inBoth(
+  "RecordStore.putIfNewer names the record of the call that is refused, not the one of those that are newer",
+  (store) =>
+    Effect.gen(function* () {
+      yield* store.put(Item, [item(1, { number: 9 })])
+      const group = "g".repeat(1_870)
+      const error = yield* Effect.flip(store.putIfNewer(Item, [item(1, { number: 3 }), item(2, { group })]))
+      assert.deepInclude(error, { _tag: "RecordKeySize", index: "by_group", position: 1 })
+    })
+)
+
+it.effect("RecordStore.checkpointSync refuses a token behind which the end of the sync would not fit", () =>
+  run((store) =>
+    Effect.gen(function* () {
+      yield* store.startSync({ type: "full" })
+      yield* store.put(Item, [item(1)])
+      const error = yield* Effect.flip(store.checkpointSync("t".repeat(2 ** 24 - 80)))
+      assert.strictEqual(error._tag, "RecordMisuse")
+      const token = "t".repeat(2 ** 24 - 65 * 1_024)
+      yield* store.checkpointSync(token)
+      assert.strictEqual((yield* store.endSync()).token, token)
+    })
+  )
+)

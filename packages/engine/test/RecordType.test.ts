@@ -84,3 +84,12 @@ it("RecordType.fromDescription refuses what describes no type", () => {
     assert.isTrue(Result.isFailure(RecordType.fromDescription(wrong)), JSON.stringify(wrong))
   }
 })
+
+it("RecordType.make refuses a condition that a store could not keep: it could not be opened again", () => {
+  const condition = (path: string, equals: RecordType.Comparable) =>
+    thrown({ indexes: { by_id: { paths: ["id"], where: { path, equals } } } })
+  for (const equals of [1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
+    assert.include(condition("place.floor", equals), "the condition of index by_id compares a int with")
+  }
+  assert.include(condition("id", "\ud800"), "which none is")
+})

@@ -38,11 +38,11 @@ export const putResolved: (
   for (const [position, record] of records.entries()) rowKeys.push(yield* checkedKey(keys, record, position))
   yield* drain(writer)
   const olds = yield* BlockReads.getMany(database, recordsKeyspace, rowKeys)
-  const resolved = new Map<string, unknown>()
+  const resolved = new Map<string, { readonly value: unknown; readonly position: number }>()
   for (const [position, record] of records.entries()) {
     const key = rowKeys[position]!
     const name = Buffer.from(key.buffer, key.byteOffset, key.length).toString("latin1")
-    let existing = resolved.has(name) ? Option.some(resolved.get(name)) : Option.none()
+    let existing = Option.map(Option.fromUndefinedOr(resolved.get(name)), ({ value }) => value)
     const old = olds[position]
     if (Option.isNone(existing) && old !== undefined) {
       const decoded = keys.layout.type.codec.decode(old)
@@ -52,9 +52,16 @@ export const putResolved: (
       existing = Option.some(decoded.success)
     }
     const result = resolve(existing, record)
-    if (Option.isSome(result)) resolved.set(name, result.value)
+    if (Option.isSome(result)) resolved.set(name, { value: result.value, position })
   }
-  yield* store(writer, session, keys, [...resolved.values()])
+  const stored = [...resolved.values()]
+  const values = stored.map(({ value }) => value)
+  yield* Effect.mapError(store(writer, session, keys, values), (error) =>
+    // The caller counts its own records, of which not all are stored.
+    error._tag === "RecordRefused" || error._tag === "RecordKeySize"
+      ? atPosition(error, stored[error.position]!.position)
+      : error
+  )
   return resolved.size
 })
 
@@ -167,6 +174,15 @@ const checkAtomicCount = (type: RecordType.Any, count: number): Effect.Effect<vo
   count <= maxAtomicRecordCount
     ? Effect.void
     : Effect.fail(new RecordCountLimit({ type: type.name, actual: count, limit: maxAtomicRecordCount }))
+
+const atPosition = (error: RecordRefused | RecordKeySize, position: number): RecordRefused | RecordKeySize => {
+  if (error._tag === "RecordRefused") {
+    const { actual, expected, field, type } = error
+    return new RecordRefused({ type, position, field, expected, actual })
+  }
+  const { index, limit, type } = error
+  return new RecordKeySize({ type, ...(index === undefined ? {} : { index }), position, limit })
+}
 
 const withHeader = ({ header }: RecordKeys, tuple: Uint8Array): Uint8Array => {
   const key = new Uint8Array(headerSizeBytes + tuple.length)

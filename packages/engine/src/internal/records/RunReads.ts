@@ -34,6 +34,8 @@ export const readRun: (
   path: string,
   sync: SyncId
 ) => Effect.Effect<Option.Option<SyncRun>, RunReadError> = Effect.fnUntraced(function* (reader, path, sync) {
+  // A text that is no id names no run; its bytes could be those of another one.
+  if (Result.isFailure(Ksuid.parse(sync))) return Option.none()
   const key = syncRunKey(syncBytes(sync))
   const value = yield* reader.get(syncsKeyspace, key)
   if (Option.isNone(value)) return Option.none()

@@ -4,7 +4,7 @@
  */
 import { Ksuid } from "@icecore/codec"
 import { Clock, Effect, Option, Result } from "effect"
-import type { WriteBatch } from "../../Engine.ts"
+import { maxValueSizeBytes, type WriteBatch } from "../../Engine.ts"
 import {
   metaKeyspace,
   syncBookKey,
@@ -32,7 +32,11 @@ export const startSync: (
 ) => Effect.Effect<SyncRun, RecordWriteError | SyncExists> = Effect.fnUntraced(function* (writer, options) {
   const { database, path } = writer
   const started = options.startedAt ?? (yield* nowMicros)
-  const problem = typeProblem(options.type) ?? timeProblem("startedAt", started)
+  const problem =
+    typeProblem(options.type) ??
+    timeProblem("startedAt", started) ??
+    idProblem("syncId", options.syncId) ??
+    idProblem("parent", options.parent)
   if (problem !== undefined) return yield* new RecordMisuse({ path, detail: problem })
   const id = options.syncId ?? (yield* Ksuid.make)
   if (Option.isSome(yield* readRun(database, path, id))) return yield* new SyncExists({ path, sync: id })
@@ -103,17 +107,20 @@ export const endSync: (writer: Writer, options: EndSyncOptions) => Effect.Effect
 
 const nowMicros: Effect.Effect<number> = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis) * 1_000)
 
+/** Leaves room for the end of a run and its counts, of as many types as a store can have. */
+const maxRunBytes = maxValueSizeBytes - 64 * 1024
+
 const noValue = new Uint8Array()
 
 const putRun = (batch: WriteBatch, run: SyncRun): void =>
   batch.put(syncsKeyspace, syncRunKey(syncBytes(run.sync_id)), SyncRun.codec.encodeUnsafe(run))
 
-/** A token comes from the caller: it may be no text that can be stored. */
+/** A token comes from the caller: it may be no text that can be stored, or so long that the end would not fit behind it. */
 const checkRun = ({ path }: Writer, run: SyncRun): Effect.Effect<void, RecordMisuse> => {
   const encoded = SyncRun.codec.encode(run)
-  return Result.isSuccess(encoded)
-    ? Effect.void
-    : Effect.fail(new RecordMisuse({ path, detail: encoded.failure.message }))
+  if (Result.isFailure(encoded)) return Effect.fail(new RecordMisuse({ path, detail: encoded.failure.message }))
+  const detail = `a token makes its run ${encoded.success.length} bytes, allowed are ${maxRunBytes}`
+  return encoded.success.length <= maxRunBytes ? Effect.void : Effect.fail(new RecordMisuse({ path, detail }))
 }
 
 const readBook = Effect.fnUntraced(function* (
@@ -130,6 +137,12 @@ const typeProblem = (type: string): string | undefined =>
   type.length > 0 && type.length <= maxSyncTypeLength && type.isWellFormed()
     ? undefined
     : `a sync type is 1 to ${maxSyncTypeLength} characters of well-formed text`
+
+const idProblem = (name: string, id: string | undefined): string | undefined => {
+  const parsed = id === undefined ? undefined : Ksuid.parse(id)
+  if (parsed === undefined || Result.isSuccess(parsed)) return undefined
+  return `${name} is ${parsed.failure.actual}, expected ${parsed.failure.expected}`
+}
 
 const timeProblem = (name: string, micros: number): string | undefined =>
   Number.isSafeInteger(micros) ? undefined : `${name} is ${micros}, expected a whole number of microseconds`
