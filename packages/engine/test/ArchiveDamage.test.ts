@@ -365,6 +365,12 @@ describe("Archive under limits", () => {
           yield* writeFile(saying(frame, 1024 * 1024))
           assert.deepStrictEqual(limitOf(yield* inLittleMemory(Effect.flip(readAll()))), ["ArchiveCorrupt"])
         }
+        // A tar that promises a file of 60 MB is stopped at what the manifest says, though more would be within the limit.
+        const zeros = new Uint8Array(60_000_000)
+        const zstd = yield* Zstd
+        const large = yield* zstd.compress(join([headerOf({ size: "00345000000\0" }), zeros]))
+        yield* writeFile(saying(large, 1024 * 1024))
+        assert.match(((yield* Effect.flip(readAll())) as Error).message, /limit is 1048576 of the manifest/)
         const small = bombOf(16)
         yield* writeFile(saying(small, 200 * small.length + 64 * 1024 * 1024))
         assert.deepStrictEqual(limitOf(yield* Effect.flip(readAll())), decoded)

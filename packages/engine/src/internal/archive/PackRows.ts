@@ -56,16 +56,13 @@ export const open: (options: PackRowsOptions) => Effect.Effect<PackRows, OpenFai
     const zstd = yield* Zstd
     const { path, manifest } = outside
     const keyspaces = new Map<string, Keyspace>()
-    for (const part of manifest.parts) {
-      if (!storeKeyspaces.includes(part.name)) {
-        return yield* new ArchiveCorrupt({ path, part: "manifest", detail: `it has no keyspace ${part.name}` })
-      }
-      keyspaces.set(part.name, yield* openKeyspace(outside, bounds, zstd, part))
+    const names = manifest.parts.map(({ name }) => name)
+    if (names.toSorted().join() !== storeKeyspaces.toSorted().join()) {
+      const detail = `its keyspaces are ${names.join(", ")}, expected ${storeKeyspaces.join(", ")}`
+      return yield* new ArchiveCorrupt({ path, part: "manifest", detail })
     }
-    for (const name of storeKeyspaces) {
-      if (!keyspaces.has(name)) {
-        return yield* new ArchiveCorrupt({ path, part: "manifest", detail: `it lacks the keyspace ${name}` })
-      }
+    for (const part of manifest.parts) {
+      keyspaces.set(part.name, yield* openKeyspace(outside, bounds, zstd, part))
     }
     let isClosed = false
     yield* Effect.addFinalizer(() =>

@@ -69,7 +69,7 @@ const streamFailure = (path: string, error: ZstdFrameInvalid): ArchiveCorrupt | 
 
 /** The files that are being made. */
 interface Entries {
-  readonly begin: (name: string, sizeBytes: number) => Effect.Effect<void, UnpackingError>
+  readonly begin: (name: string) => Effect.Effect<void, UnpackingError>
   readonly write: (bytes: Uint8Array) => Effect.Effect<void, DiskError>
   /** Closes the last file. */
   readonly finish: Effect.Effect<void, DiskError>
@@ -88,7 +88,7 @@ const takePieces = (walk: TarWalk.TarWalk, entries: Entries, path: string): Effe
         case "refused":
           return yield* new ArchiveEntryRefused({ path, entry: piece.entry, detail: piece.detail })
         case "file":
-          yield* entries.begin(piece.name, piece.sizeBytes)
+          yield* entries.begin(piece.name)
           break
         case "data":
           yield* entries.write(piece.bytes)
@@ -97,7 +97,6 @@ const takePieces = (walk: TarWalk.TarWalk, entries: Entries, path: string): Effe
   })
 
 const makeEntries = Effect.fnUntraced(function* ({
-  bounds,
   directory,
   isDurable,
   outside
@@ -118,15 +117,11 @@ const makeEntries = Effect.fnUntraced(function* ({
     return Effect.andThen(syncing, closing)
   })
 
-  const begin = Effect.fnUntraced(function* (entry: string, sizeBytes: number) {
+  const begin = Effect.fnUntraced(function* (entry: string) {
     yield* finish
     if (known !== undefined && entry !== known) {
       const detail = `is no file of a database of engine ${manifest.engine}`
       return yield* new ArchiveEntryRefused({ path, entry, detail })
-    }
-    const { maxDecodedSizeBytes: maximum } = bounds
-    if (!(sizeBytes <= maximum)) {
-      return yield* new ArchiveLimitExceeded({ path, subject: "decoded size", actual: sizeBytes, maximum })
     }
     scope = yield* Scope.fork(outer)
     offsetBytes = 0
