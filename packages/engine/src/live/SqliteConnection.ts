@@ -9,8 +9,8 @@ import { tableName } from "./SqliteFormat.ts"
 /** Page cache of the one writing connection, in KiB. */
 const writerCacheKiB = 65_536
 
-/** Page cache of each reading connection, in KiB. */
-const readerCacheKiB = 4_096
+/** Page cache of a reading connection, in KiB. */
+export const readerCacheKiB = 4_096
 
 /** Length that the log file is cut to when it starts over, in bytes. */
 const journalLimitBytes = 64 * 1024 * 1024
