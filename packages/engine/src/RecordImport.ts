@@ -53,7 +53,7 @@ export const fromReader: (
   let counts: ImportCounts = { runCount: 0, recordCount: 0 }
   for (const sync of syncs) {
     const { run, counts: expected } = yield* reader.stats({ sync })
-    yield* ImportRun.begin(store, run, resume)
+    if ((yield* ImportRun.begin(store, { ...run, counts: expected }, resume)) === "there") continue
     for (const type of reader.types) {
       yield* Stream.runForEachArray(reader.stream(type, { sync }), (records) => {
         counts = { ...counts, recordCount: counts.recordCount + records.length }

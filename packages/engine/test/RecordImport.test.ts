@@ -187,10 +187,30 @@ describe("RecordExport and RecordImport", () => {
           assert.strictEqual(again._tag, "SyncExists")
           yield* importText(target, text, { resume: true })
           yield* assertSame(yield* onlyFirst(store, first), target)
-          const ended = yield* Effect.flip(importText(target, text, { resume: true }))
-          assert.strictEqual(ended._tag, "SyncEnded")
+          assert.deepStrictEqual(yield* importText(target, text, { resume: true }), { runCount: 0, recordCount: 0 })
+          const other = text.replace(/"ended_at":\d+/, '"ended_at":1')
+          assert.strictEqual((yield* Effect.flip(importText(target, other, { resume: true })))._tag, "SyncEnded")
+          const ofOtherType = text.replace('"type":"full"', '"type":"partial"')
+          const mistyped = yield* Effect.flip(importText(target, ofOtherType, { resume: true }))
+          assert.strictEqual(mistyped._tag, "SyncTypeMismatch")
         })
       )
+  )
+
+  it.effect("fromLines goes on with resume in the run where it stopped, though the runs before it have ended", () =>
+    inMemory(
+      Effect.gen(function* () {
+        const { first, second, store } = yield* filled
+        const text = yield* linesOf(store, { syncs: [first, second] })
+        const cut = text.trimEnd().split("\n").slice(0, -1).join("\n")
+        const target = yield* openStore("/to")
+        assert.strictEqual((yield* Effect.flip(importText(target, cut)))._tag, "ImportIncomplete")
+        assert.deepStrictEqual(yield* importText(target, text, { resume: true }), { runCount: 1, recordCount: 1 })
+        yield* assertSame(store, target)
+        const counts = yield* RecordImport.fromReader(target, store, { syncs: [first], resume: true })
+        assert.deepStrictEqual(counts, { runCount: 0, recordCount: 0 })
+      })
+    )
   )
 
   it.effect("fromLines takes records that come without a run for one of their own, and ends it", () =>

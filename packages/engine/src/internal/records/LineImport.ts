@@ -17,7 +17,10 @@ export interface ImportCounts {
 }
 
 export interface ImportOptions {
-  /** Goes on with a run that is in the store and has not ended; without it such a run is refused. Default false. */
+  /**
+   * Goes on with a run that is in the store and has not ended, and passes over one that is there as it is here, whole; without it
+   * a run that is there is refused. Default false.
+   */
   readonly resume?: boolean
   /** Told after every batch. */
   readonly onProgress?: (counts: ImportCounts) => void
@@ -62,6 +65,8 @@ export interface LineImport {
   counts: ImportCounts
   /** The run that records go into. */
   current: SyncRun | undefined
+  /** The run is in the store already, whole: its records are looked at and not put. */
+  isThere: boolean
   limits: BatchLimits
   /** Records that are not yet put. */
   batch: Batch | undefined
@@ -72,6 +77,7 @@ export const make = (options: MakeOptions): LineImport => ({
   typesByName: new Map((options.types ?? options.store.types).map((type) => [type.name, type] as const)),
   counts: { runCount: 0, recordCount: 0 },
   current: undefined,
+  isThere: false,
   limits: freshLimits,
   batch: undefined
 })
@@ -89,6 +95,7 @@ export const addAll: (
     const read = readRecord(work, line)
     if (Result.isFailure(read))
       return yield* new ImportLineInvalid({ source: work.options.source, line: number, detail: read.failure })
+    if (work.isThere) continue
     if (work.current === undefined) yield* beginAnonymous(work)
     const { record, type } = read.success
     if (work.batch !== undefined && work.batch.type !== type) yield* flush(work)
@@ -106,26 +113,31 @@ export const end = (work: LineImport): Effect.Effect<void, ImportError | ImportL
   Effect.andThen(
     flush(work),
     Effect.suspend(() =>
-      work.current === undefined ? Effect.void : ImportRun.finish(work.options.store, work.current, work.options.source)
+      work.current === undefined || work.isThere
+        ? Effect.void
+        : ImportRun.finish(work.options.store, work.current, work.options.source)
     )
   )
 
 const begin = Effect.fnUntraced(function* (work: LineImport, run: SyncRun) {
   yield* end(work)
   const { resume = false, store } = work.options
-  work.limits = (yield* ImportRun.begin(store, run, resume)) ? resumedLimits : freshLimits
-  setCurrent(work, run)
+  const beginning = yield* ImportRun.begin(store, run, resume)
+  work.isThere = beginning === "there"
+  work.limits = beginning === "resumed" ? resumedLimits : freshLimits
+  work.current = run
+  if (!work.isThere) countRun(work)
 })
 
 /** A run of its own for records that come before any. */
 const beginAnonymous = Effect.fnUntraced(function* (work: LineImport) {
   const { store, syncType = "full" } = work.options
   const run = yield* store.startSync({ type: syncType })
-  setCurrent(work, { ...run, ended_at: Math.max(run.started_at, 1_000 * (yield* Clock.currentTimeMillis)) })
+  work.current = { ...run, ended_at: Math.max(run.started_at, 1_000 * (yield* Clock.currentTimeMillis)) }
+  countRun(work)
 })
 
-const setCurrent = (work: LineImport, run: SyncRun): void => {
-  work.current = run
+const countRun = (work: LineImport): void => {
   work.counts = { ...work.counts, runCount: work.counts.runCount + 1 }
 }
 
