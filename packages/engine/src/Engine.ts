@@ -189,6 +189,11 @@ export interface WriteOptions {
 }
 
 export interface Reader {
+  /**
+   * Stands for the contents: all readers that have the same object see the same rows, so what was learned from one holds for the
+   * others. Undefined where nothing says it: the reader's contents change, or another process may change them.
+   */
+  readonly moment?: object
   readonly get: (keyspace: string, key: Uint8Array) => Effect.Effect<Option.Option<Uint8Array>, EngineReadError>
   /** Results in the order of the keys, all from one moment. */
   readonly getMany: (

@@ -64,6 +64,8 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
   /** A `replace` has a transaction open. */
   let loading = false
   let poison: string | undefined
+  /** Of what is committed now. Without the writer's lock somebody else may commit. */
+  let moment: object | undefined = readOnly ? undefined : {}
 
   const misuse = (detail: string): EngineMisuse => new EngineMisuse({ path, detail })
   const useAfterClose = (): EngineMisuse => misuse("it is closed")
@@ -185,6 +187,7 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
   const snapshot: Database["snapshot"] = Effect.map(scopedReader, (reader): Reader => {
     const released = () => !readers.has(reader)
     return {
+      ...(moment === undefined ? {} : { moment }),
       get: (keyspace, key) =>
         reading(keyspace, [key], released, (index) => Option.fromUndefinedOr(reader.get(index, key))),
       getMany: (keyspace, keys) =>
@@ -225,6 +228,7 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
     Effect.suspend((): Effect.Effect<void, EngineWriteError> => {
       const refused = writable()
       if (refused !== undefined) return Effect.fail(refused)
+      moment = {}
       const ended = applyBatch(target, build, durability)
       if (ended === undefined) return Effect.void
       if (!(ended instanceof BatchThrew)) return Effect.fail(ended)
@@ -307,6 +311,7 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
     Effect.suspend((): Effect.Effect<void, EngineWriteError> => {
       if (closed) return Effect.fail(useAfterClose())
       loading = false
+      moment = {}
       return attempt(() => {
         store.resume()
         if (keep) commitOrRollback(store)

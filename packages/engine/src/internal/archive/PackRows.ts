@@ -242,6 +242,7 @@ const makeReader = (
     )
 
   return {
+    moment: {},
     get: (name, key) => Effect.map(getMany(name, [key]), (found) => found[0]!),
     getMany,
     floor: (name, key) => Effect.map(floorMany(name, [key]), (found) => found[0]!),

@@ -16,7 +16,7 @@ import { checkStore } from "./CheckStore.ts"
 import { getRecord, getRecords } from "./KeyedReads.ts"
 import { streamRecords } from "./Listing.ts"
 import { type AnyListOptions, checkedQuery, listPage } from "./ListPage.ts"
-import { type StoreView, syncView } from "./ReadView.ts"
+import { makeMemo, type StoreView, syncView } from "./ReadView.ts"
 import { latestFinished, readRun, readRuns } from "./RunReads.ts"
 import { areCurrent, readTypes, type StoreTypes } from "./StoreTypes.ts"
 import { readCounts } from "./SyncCounts.ts"
@@ -26,6 +26,9 @@ export const makeReader: (options: MakeOptions) => Effect.Effect<RecordReader, R
   function* ({ beforeRead, path, reader: acquire, types: declared }) {
     const typesIn = (reader: Reader) => readTypes({ reader, path, declared })
     let types: StoreTypes = yield* Effect.scoped(Effect.flatMap(acquire, typesIn))
+    /** When the types were last seen to be those of the store. */
+    let typesMoment: object | undefined
+    const memo = makeMemo()
 
     /** A moment of the store. */
     const storeView = Effect.fnUntraced(function* (
@@ -33,8 +36,12 @@ export const makeReader: (options: MakeOptions) => Effect.Effect<RecordReader, R
     ): Effect.fn.Return<StoreView, RecordReadError, Scope.Scope> {
       if (beforeRead !== undefined) yield* beforeRead(sync)
       const reader = yield* acquire
-      if (beforeRead === undefined && !(yield* areCurrent(types, reader))) types = yield* typesIn(reader)
-      return { reader, path, types }
+      if (beforeRead === undefined && (reader.moment === undefined || reader.moment !== typesMoment)) {
+        const before = types
+        types = (yield* areCurrent(before, reader)) ? before : yield* typesIn(reader)
+        typesMoment = reader.moment
+      }
+      return { reader, path, types, memo }
     })
 
     const get = Effect.fn("RecordReader.get")(function* (type: RecordType.Any, key: unknown, options?: ReadOptions) {
@@ -62,7 +69,9 @@ export const makeReader: (options: MakeOptions) => Effect.Effect<RecordReader, R
     })
 
     const stats = Effect.fn("RecordReader.stats")(function* ({ sync, syncType }: StatsOptions = {}) {
-      const view = yield* syncView(yield* storeView(sync), sync, syncType)
+      // Without the memo: its run is the caller's to change.
+      const { memo: _, ...moment } = yield* storeView(sync)
+      const view = yield* syncView(moment, sync, syncType)
       const { run } = view
       if (syncType !== undefined && run.type !== syncType) {
         return yield* new SyncTypeMismatch({ path, sync: run.sync_id, expected: syncType, actual: run.type })

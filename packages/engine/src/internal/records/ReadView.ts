@@ -14,7 +14,20 @@ export interface StoreView {
   readonly reader: Reader
   readonly path: string
   readonly types: StoreTypes
+  /** What was read of syncs before, at this moment. */
+  readonly memo?: ViewMemo
 }
+
+/** The beginnings of views of one moment, which most reads have in common. Grows with the runs of the store, until it changes. */
+export interface ViewMemo {
+  moment: object | undefined
+  /** By sync, or by what was asked for instead of one. */
+  readonly syncs: Map<string, SyncPart>
+}
+
+export const makeMemo = (): ViewMemo => ({ moment: undefined, syncs: new Map() })
+
+type SyncPart = Omit<SyncView, keyof StoreView>
 
 /** A moment of one sync. */
 export interface SyncView extends StoreView {
@@ -33,11 +46,27 @@ export const syncView: (
   sync: SyncId | undefined,
   syncType?: string
 ) => Effect.Effect<SyncView, ViewError> = Effect.fnUntraced(function* (view, sync, syncType) {
+  const name = sync ?? `latest/${syncType ?? ""}`
+  const known = recall(view, name)
+  if (known !== undefined) return { ...view, ...known }
   const run = sync === undefined ? yield* latestRun(view, syncType) : yield* namedRun(view, sync)
   const bytes = syncBytes(run.sync_id)
-  const book = yield* readBook(view, bytes)
-  return { ...view, run, sync: bytes, book }
+  const part: SyncPart = { run, sync: bytes, book: yield* readBook(view, bytes) }
+  remember(view, name, part)
+  return { ...view, ...part }
 })
+
+const recall = ({ memo, reader }: StoreView, name: string): SyncPart | undefined =>
+  memo === undefined || reader.moment === undefined || memo.moment !== reader.moment ? undefined : memo.syncs.get(name)
+
+const remember = ({ memo, reader }: StoreView, name: string, part: SyncPart): void => {
+  if (memo === undefined || reader.moment === undefined) return
+  if (memo.moment !== reader.moment) {
+    memo.syncs.clear()
+    memo.moment = reader.moment
+  }
+  memo.syncs.set(name, part)
+}
 
 const namedRun = Effect.fnUntraced(function* (
   { path, reader }: StoreView,

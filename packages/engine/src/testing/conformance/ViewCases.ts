@@ -1,6 +1,7 @@
 /** Snapshots and checkpoints. */
 import * as assert from "node:assert/strict"
 import { Effect, Exit, Scope, Stream } from "effect"
+import type { EngineWriteError } from "../../Engine.ts"
 import {
   bytes,
   type CaseDefinition,
@@ -36,6 +37,28 @@ export const viewCases: ReadonlyArray<CaseDefinition> = [
           assert.deepEqual(values.map(optionText), [undefined, "old", "old"])
         }
         assert.deepEqual(yield* scanTexts(database, "a"), ["1=new"])
+      })
+    )
+  ),
+  define("snapshot names a moment that ends with every kind of change", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        const moment = Effect.scoped(Effect.map(database.snapshot, (snapshot) => snapshot.moment))
+        const changes: ReadonlyArray<Effect.Effect<void, EngineWriteError>> = [
+          database.write((batch) => batch.put("a", bytes("1"), bytes("new"))),
+          database.write((batch) => batch.put("a", bytes("2"), bytes("new")), { durability: "buffered" }),
+          database.write((batch) => batch.deleteRange("a", { gte: bytes("2") })),
+          database.replace([{ keyspace: "a", range: {}, rows: Stream.empty }])
+        ]
+        for (const change of changes) {
+          const before = yield* moment
+          yield* change
+          const after = yield* moment
+          assert.ok(after === undefined || after !== before, "two moments with one name")
+        }
+        const held = yield* database.snapshot
+        assert.equal(held.moment, yield* moment)
+        assert.equal(database.moment, undefined, "the database itself is of no moment")
       })
     )
   ),
