@@ -30,7 +30,7 @@ export const makePages = (
     // A comparison of bytes, whatever collation the column has.
     const condition = isOfSync ? " AND CAST(sync_id AS BLOB) = ?3" : ""
     const statement = connection.prepare(
-      `SELECT rowid AS rowid, ${columns} FROM ${quoted(table.shape.name)} WHERE rowid >= ?1${condition} ORDER BY rowid LIMIT ?2`
+      `SELECT rowid AS rowid, ${columns} FROM ${quoted(table.shape.name)} NOT INDEXED WHERE rowid >= ?1${condition} ORDER BY rowid LIMIT ?2`
     )
     statements.set(isOfSync, statement)
     return statement

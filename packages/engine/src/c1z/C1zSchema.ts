@@ -3,7 +3,8 @@
  * nothing in them larger than a record store takes. After it every value is what its column says.
  *
  * All of it runs in SQLite over the whole table, once. Views, generated columns and tables of modules are refused, because reading
- * them runs what the file says; triggers and the defaults of columns do nothing when a table is read.
+ * them runs what the file says; triggers and the defaults of columns do nothing when a table is read. No index is used: one that covers
+ * the columns is read in place of the table, and may hold other rows than it.
  */
 import { maxRowValueSizeBytes } from "../format/BlockFormat.ts"
 import type { SqliteConnection, SqliteRow } from "../live/SqliteDriver.ts"
@@ -172,7 +173,7 @@ const checkTable = (
   return checkRows(connection, path, shape, columns, otherColumns)
 }
 
-/** One pass over the table. */
+/** One pass over the table itself. */
 const checkRows = (
   connection: SqliteConnection,
   path: string,
@@ -188,10 +189,10 @@ const checkRows = (
   const sums = [unsafe, ...wrong, ...filled].map((condition, at) => `sum(${condition}) AS s${at}`)
   const totals = firstOf(
     connection,
-    `SELECT count(*) AS count, max(${size}) AS size, ${sums.join(", ")} FROM ${table}`
+    `SELECT count(*) AS count, max(${size}) AS size, ${sums.join(", ")} FROM ${table} NOT INDEXED`
   )!
   const rowWhere = (condition: string) =>
-    Number(firstOf(connection, `SELECT rowid AS value FROM ${table} WHERE ${condition} LIMIT 1`)?.value)
+    Number(firstOf(connection, `SELECT rowid AS value FROM ${table} NOT INDEXED WHERE ${condition} LIMIT 1`)?.value)
   const isAny = (at: number) => Number(totals[`s${at}`] ?? 0) > 0
 
   if (isAny(0)) {
@@ -200,7 +201,7 @@ const checkRows = (
   columns.forEach((column, at) => {
     if (!isAny(at + 1)) return
     const row = rowWhere(wrong[at]!)
-    const type = `SELECT typeof(${quoted(column)}) AS value FROM ${table} WHERE rowid = ${row}`
+    const type = `SELECT typeof(${quoted(column)}) AS value FROM ${table} NOT INDEXED WHERE rowid = ${row}`
     const detail = `it is ${firstOf(connection, type)?.value}, expected ${expectedOf(shape.columns[column]!)}`
     throw new C1zRowInvalid({ path, table: shape.name, row, field: column, detail })
   })
@@ -222,7 +223,8 @@ const checkRows = (
     if (count > 0) others.set(column, count)
   })
   const rowCount = Number(totals.count)
-  const firstRow = rowCount === 0 ? 0 : Number(firstOf(connection, `SELECT min(rowid) AS value FROM ${table}`)?.value)
+  const firstRow =
+    rowCount === 0 ? 0 : Number(firstOf(connection, `SELECT min(rowid) AS value FROM ${table} NOT INDEXED`)?.value)
   return { shape, columns, rowCount, firstRow, others }
 }
 

@@ -484,6 +484,33 @@ describe("C1z with hostile archives", () => {
   )
 
   test(
+    "open reads a table itself and no index of it, which may hold other rows",
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      const columns = "external_id, data, sync_id, discovered_at"
+      const file = makeArchive(
+        directory,
+        whole((database) =>
+          database.exec(`CREATE TABLE x1_resource_types AS SELECT * FROM v1_resource_types;
+            CREATE INDEX forged ON x1_resource_types (${columns});
+            ANALYZE;
+            DELETE FROM sqlite_stat1;
+            INSERT INTO sqlite_stat1 VALUES ('v1_resource_types', 'forged', '1000000 1 1 1 1 sz=1');
+            UPDATE v1_resource_types SET data = 'text' WHERE id = 2`)
+        )
+      )
+      // The schema then says that the index is of the other table.
+      const content = Buffer.from(zlib.zstdDecompressSync(fs.readFileSync(file).subarray(5))).toString("latin1")
+      const forged = content
+        .replace("forgedx1_resource_types", "forgedv1_resource_types")
+        .replace("INDEX forged ON x1_resource_types", "INDEX forged ON v1_resource_types")
+      fs.writeFileSync(file, wrap(Buffer.from(forged, "latin1")))
+      const failure = yield* Effect.flip(C1z.open(file))
+      assert.strictEqual(failure._tag, "C1zRowInvalid")
+      assert.include(failure.message, "table v1_resource_types, row 2, data: it is text, expected blob")
+    })
+  )
+  test(
     "open refuses text in another encoding",
     Effect.gen(function* () {
       const error = yield* failureOf(() => {}, `PRAGMA encoding = 'UTF-16le'; ${laterSchema}`)
