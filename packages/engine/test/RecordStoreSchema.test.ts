@@ -254,3 +254,34 @@ it.effect("RecordStore.open removes the runs of entries that a crash left, and a
     })
   )
 )
+
+it.effect(
+  "RecordStore.open refuses an index that a stored record is too long for, and the store opens without it",
+  () =>
+    inMemory(
+      Effect.gen(function* () {
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const store = yield* open(plain)
+            yield* store.startSync({ type: "full", syncId: syncId(1) })
+            yield* store.put(plain, [...things(10), { id: "long", group: "g".repeat(1_900), discovered_at: 1 }])
+            yield* store.endSync()
+          })
+        )
+        for (const _ of [1, 2]) {
+          const refused = yield* Effect.flip(Effect.scoped(open(grouped)))
+          assert.strictEqual(refused._tag, "RecordTypeChanged")
+          assert.include(refused.message, "its index by_group cannot have the stored record 0x")
+        }
+        for (const types of [[], [plain]]) {
+          yield* Effect.scoped(
+            Effect.gen(function* () {
+              const store = yield* RecordStore.open({ path, types })
+              assert.deepStrictEqual((yield* store.check()).findings, [])
+              assert.strictEqual((yield* store.stats()).counts.Thing, 11)
+            })
+          )
+        }
+      })
+    )
+)

@@ -10,10 +10,13 @@
  * All of it is buffered: the engine keeps the order of writes, so a crash leaves one of these steps begun and those after it not, and
  * the next opening does them again. Nothing is promised before a synced write of the store, which makes all of it durable.
  *
+ * An index that a stored record keeps from being built is given up, so that the store can be opened without it.
+ *
  * A sync whose indexes are behind gets its entries like any other, and all of them anew when it is resumed.
  */
 import { Effect, Option, Result } from "effect"
-import type { Database } from "../../Engine.ts"
+import { Hex } from "effect/encoding"
+import { type Database, maxKeySizeBytes } from "../../Engine.ts"
 import { allEntryRunsPrefix } from "../../format/EntryRun.ts"
 import {
   indexesKeyspace,
@@ -21,15 +24,25 @@ import {
   recordsKeyspace,
   schemaKey,
   syncsKeyspace,
+  type TypeLayout,
   tagPrefix
 } from "../../format/RecordLayout.ts"
-import { decodeSchema, emptySchema, encodeSchema, layoutOf, type StoreSchema } from "../../format/StoreSchema.ts"
-import { NotRecordStore, RecordTypeChanged, StoreCorrupt } from "../../RecordError.ts"
+import {
+  decodeSchema,
+  emptySchema,
+  encodeSchema,
+  layoutOf,
+  type StoredIndex,
+  type StoreSchema
+} from "../../format/StoreSchema.ts"
+import { NotRecordStore, type RecordCorrupt, RecordTypeChanged, StoreCorrupt } from "../../RecordError.ts"
+import type { RecordReadError } from "../../RecordReader.ts"
 import type { RecordOpenError } from "../../RecordStore.ts"
 import type * as RecordType from "../../RecordType.ts"
 import type { Intake } from "./Intake.ts"
 import { hasRows } from "./KeyspaceRows.ts"
 import { mergeEntries, mergeRuns } from "./Merge.ts"
+import { tooLong } from "./RecordKeys.ts"
 import { readRuns } from "./RunReads.ts"
 import { plan, type SchemaPlan } from "./SchemaPlan.ts"
 import { writeAnew } from "./Settle.ts"
@@ -91,14 +104,45 @@ const carryOut = Effect.fnUntraced(function* (
         Effect.annotateLogs({ path, type: type.description.name, index: index.name })
       )
       const layout = layoutOf(type)
-      const alone = { ...layout, indexes: layout.indexes.filter(({ tag }) => tag === index.tag) }
-      for (const run of yield* readRuns(database, path)) {
-        const session = SyncSession.make(run, { indexes: "complete", counts: {} }, true, [alone])
-        for (const keys of session.keysByTag.values()) yield* writeAnew(target, session, keys, intake)
-        yield* mergeEntries(target, session, intake)
-        yield* mergeRuns(target, session, intake.limitBytes)
-      }
+      const onlyIndex = { ...layout, indexes: layout.indexes.filter(({ tag }) => tag === index.tag) }
+      yield* Effect.catchTag(buildIndex(target, onlyIndex, intake), "RecordCorrupt", (error) =>
+        Effect.andThen(
+          write(withoutUnready(before)),
+          Effect.fail(error.detail === tooLong ? new RecordTypeChanged(unfit(path, index, error)) : error)
+        )
+      )
     }
   }
   yield* write(after)
+})
+
+const buildIndex = Effect.fnUntraced(function* (
+  target: { readonly database: Database; readonly path: string },
+  layout: TypeLayout,
+  intake: Intake
+): Effect.fn.Return<void, RecordReadError> {
+  for (const run of yield* readRuns(target.database, target.path)) {
+    const session = SyncSession.make(run, { indexes: "complete", counts: {} }, true, [layout])
+    for (const keys of session.keysByTag.values()) yield* writeAnew(target, session, keys, intake)
+    yield* mergeEntries(target, session, intake)
+    yield* mergeRuns(target, session, intake.limitBytes)
+  }
+})
+
+/** The schema without the indexes that are not built; what there is of their rows goes with the next opening. */
+const withoutUnready = (schema: StoreSchema): StoreSchema => {
+  const given = schema.types.flatMap(({ indexes }) => indexes.filter(({ ready }) => !ready))
+  const types = schema.types.map((type) => {
+    const indexes = type.indexes.filter(({ ready }) => ready)
+    const kept = new Set(indexes.map(({ name }) => name))
+    const described = Object.entries(type.description.indexes).filter(([name]) => kept.has(name))
+    return { ...type, indexes, description: { ...type.description, indexes: Object.fromEntries(described) } }
+  })
+  return { ...schema, types, removing: [...schema.removing, ...given.map(({ tag }) => tag)] }
+}
+
+const unfit = (path: string, { name }: StoredIndex, { key, type }: RecordCorrupt) => ({
+  path,
+  type,
+  detail: `its index ${name} cannot have the stored record 0x${Hex.encode(key)}, whose entry would be longer than ${maxKeySizeBytes} bytes`
 })

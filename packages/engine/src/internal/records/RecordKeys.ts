@@ -38,10 +38,13 @@ export class KeyTooLong {
 /** The record lacks a part of its primary key. */
 export class KeyIncomplete {}
 
+/** What {@link keyFault} says of a record that is right, and whose key or entry is longer than an engine takes. */
+export const tooLong = "a key of it would be too long"
+
 /** Why no key can be made of a stored record; undefined when `cause` is a bug. */
 export const keyFault = (cause: unknown): string | undefined => {
   if (cause instanceof RecordCodec.RecordBytesInvalid || cause instanceof Tuple.TupleValueInvalid) return cause.message
-  if (cause instanceof KeyTooLong || cause instanceof Tuple.TupleOverflow) return "a key of it would be too long"
+  if (cause instanceof KeyTooLong || cause instanceof Tuple.TupleOverflow) return tooLong
   return cause instanceof KeyIncomplete ? "it lacks a part of its key" : undefined
 }
 
