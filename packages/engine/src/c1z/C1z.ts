@@ -15,15 +15,16 @@
  */
 import { ZstdStream } from "@icecore/codec"
 import { Disk } from "@icecore/packfile"
-import { Context, Effect, type Layer, type Scope } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 import type { ArchiveSource, Manifest, OpenArchive, OpenArchiveOptions, OpenError } from "../Archive.ts"
 import * as ArchiveFormats from "../ArchiveFormats.ts"
 import * as Access from "../access/AccessRecords.ts"
 import { Engine } from "../Engine.ts"
 import * as MakeManifest from "../internal/archive/MakeManifest.ts"
 import * as PrivateDirectory from "../internal/archive/PrivateDirectory.ts"
+import { makeStoredEngine } from "../internal/StoredEngine.ts"
 import { loadSqliteDriver, type SqliteConnection, type SqliteDriver } from "../live/SqliteDriver.ts"
-import * as SqliteEngine from "../live/SqliteEngine.ts"
+import { sqliteLibrary } from "../live/SqliteStore.ts"
 import * as RecordReader from "../RecordReader.ts"
 import * as RecordStore from "../RecordStore.ts"
 import type { C1zError } from "./C1zError.ts"
@@ -36,6 +37,14 @@ export type { C1zReport, TableReport } from "./C1zReport.ts"
 
 /** How errors and listings name the format. */
 const formatName = "c1z"
+
+/** Page cache of each connection to the store in KiB. PERF: opening 300,000 grants took 316 MB with 64 MiB, the usual, and 226 MB with this. */
+const cacheKiB = 8_192
+
+const engineLayer: Layer.Layer<Engine, never, Disk> = Layer.effect(
+  Engine,
+  Effect.flatMap(Effect.promise(loadSqliteDriver), (driver) => makeStoredEngine(sqliteLibrary(driver, cacheKiB)))
+)
 
 /** An older archive that is open for a scope. */
 export interface OpenC1z extends OpenArchive {
@@ -69,11 +78,14 @@ export const open: (
   })
   const manifest = yield* manifestOf(reader, engine.name)
   return { info: { path, format: formatName, sizeBytes, manifest, report }, reader, rows: database, source, report }
-}, Effect.provide(SqliteEngine.layer))
+}, Effect.provide(engineLayer))
+
+/** Memory of records that are not yet written: a quarter of the usual, since an archive is opened beside other work. */
+const arenaBytes: number = 8 * 1024 * 1024
 
 /** A new store of our own: what could be wrong with an older one is a bug here. */
 const openStore = (path: string): Effect.Effect<RecordStore.RecordStore, OpenError, Engine | Scope.Scope> =>
-  Effect.catchTags(RecordStore.open({ path, types: Access.types }), {
+  Effect.catchTags(RecordStore.open({ path, types: Access.types, arenaBytes }), {
     NotRecordStore: Effect.die,
     RecordTypeChanged: Effect.die,
     RecordMisuse: Effect.die

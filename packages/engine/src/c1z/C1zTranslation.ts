@@ -12,6 +12,7 @@ import { type C1zRow, makePages } from "./C1zRows.ts"
 import { type C1zRun, readRuns } from "./C1zRuns.ts"
 import { type CheckedSchema, checkSchema, syncRuns } from "./C1zSchema.ts"
 import { type C1zTable, type SyncContext, tables } from "./C1zTables.ts"
+import * as HeapWatch from "./HeapWatch.ts"
 import { ProtobufInvalid } from "./ProtobufFields.ts"
 import * as RemainderMemo from "./RemainderMemo.ts"
 
@@ -27,6 +28,7 @@ interface Translation {
   readonly kept: NameCounts
   readonly dropped: NameCounts
   readonly counts: ReadonlyMap<string, TableCounts>
+  readonly watchHeap: () => void
 }
 
 type TableCounts = { -readonly [name in keyof TableReport]: TableReport[name] }
@@ -42,7 +44,16 @@ export const translate: (options: {
   const schema = yield* attempt(path, () => checkSchema(connection, path))
   const runs = yield* attempt(path, () => readRuns(connection, path, schema, dropped))
   const counts = new Map(tables.map(({ shape }) => [shape.name, emptyCounts(schema, shape.name)]))
-  const translation: Translation = { connection, path, store, schema, kept: makeNameCounts(), dropped, counts }
+  const translation: Translation = {
+    connection,
+    path,
+    store,
+    schema,
+    kept: makeNameCounts(),
+    dropped,
+    counts,
+    watchHeap: HeapWatch.make()
+  }
   const resolveOf = yield* attempt(path, () => makeResolve(connection, schema))
   for (const run of runs) {
     yield* translateRun(translation, run, {
@@ -88,7 +99,7 @@ const translateRun = Effect.fnUntraced(function* (
 
 /** Translates the rows of one sync, and says how many. */
 const translateTable = Effect.fnUntraced(function* (
-  { connection, path, store, schema, counts }: Translation,
+  { connection, path, store, schema, counts, watchHeap }: Translation,
   run: C1zRun,
   table: C1zTable,
   context: SyncContext
@@ -101,6 +112,7 @@ const translateTable = Effect.fnUntraced(function* (
   let translatedCount = 0
   for (let from: number | undefined = checked.firstRow; from !== undefined; ) {
     const start: number = from
+    watchHeap()
     const { rows, next } = yield* attempt(path, () => pages(sync, start))
     const records = yield* attempt(path, () =>
       rows.map((row) => {

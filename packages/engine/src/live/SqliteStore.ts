@@ -47,15 +47,18 @@ const sharedCacheKiB = 65_536
 /** SQLite 3.7.0 to 3.51.2 can damage a database when the log starts over. */
 const oldestVersion = 3_051_003
 
-/** Checks the library's version and gives the store library over it. */
-export const sqliteLibrary = (driver: SqliteDriver): StoreLibrary => ({
+/**
+ * Checks the library's version and gives the store library over it. With `cacheKiB` the connection that writes and the one that reads
+ * share have page caches of so many KiB each, 64 MiB by default.
+ */
+export const sqliteLibrary = (driver: SqliteDriver, cacheKiB: number = sharedCacheKiB): StoreLibrary => ({
   name: "sqlite",
   fileName: dataFiles.sqlite,
   companions: ["-wal", "-shm", "-journal"],
   denseValueSizeBytes,
   inspect,
   create: async (path) => create(driver, path),
-  open: async (options) => open(driver, options),
+  open: async (options) => open(driver, options, cacheKiB),
   fault
 })
 
@@ -98,7 +101,7 @@ interface Reading extends TableReads {
   readonly end: SqliteStatement
 }
 
-const open = (driver: SqliteDriver, options: StoreOpenOptions): Store => {
+const open = (driver: SqliteDriver, options: StoreOpenOptions, cacheKiB: number): Store => {
   const { keyspaces, path, readOnly } = options
   const opened: Array<SqliteConnection> = []
   const closeAll = () => {
@@ -109,8 +112,11 @@ const open = (driver: SqliteDriver, options: StoreOpenOptions): Store => {
     opened.push(writer)
     requireVersion(writer)
     requireLog(writer)
-    if (!readOnly) createMissing(writer, keyspaces)
-    return makeStore(driver, options, writer, closeAll)
+    if (!readOnly) {
+      setCacheSize(writer, cacheKiB)
+      createMissing(writer, keyspaces)
+    }
+    return makeStore(driver, options, writer, closeAll, cacheKiB)
   } catch (cause) {
     closeAll()
     throw cause
@@ -134,7 +140,8 @@ const makeStore = (
   driver: SqliteDriver,
   { keyspaces, path, readOnly }: StoreOpenOptions,
   writer: SqliteConnection,
-  closeWriter: () => void
+  closeWriter: () => void,
+  cacheKiB: number
 ): Store => {
   const tables = existingTables(writer, keyspaces)
   const begin = writer.prepare("BEGIN IMMEDIATE")
@@ -192,7 +199,7 @@ const makeStore = (
   const newest = (): Reading => {
     if (shared === undefined) {
       shared = takeReading()
-      setCacheSize(shared.connection, sharedCacheKiB)
+      setCacheSize(shared.connection, cacheKiB)
     }
     // A read-only database may have a writer in another process, whose commits are to be seen.
     if (isSharedBegun || readOnly) return shared
