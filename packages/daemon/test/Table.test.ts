@@ -70,4 +70,15 @@ describe("Table", () => {
     assert.strictEqual(table.header, "a  b")
     assert.strictEqual(table.row(["0123456789", "end"]), "01234…  end")
   })
+
+  it("make looks at the beginning alone of what is far longer than a cell", () => {
+    const table = Table.make([{ name: "a" }, { name: "b" }], [["x", "y"]], { maxCellColumns: 6 })
+    const before = process.memoryUsage().rss
+    assert.strictEqual(table.row(["\u0001".repeat(8 * 2 ** 20), "end"]), "\\u000…  end")
+    assert.strictEqual(table.row(["𠀀".repeat(4 * 2 ** 20), "end"]), "𠀀𠀀…  end")
+    assert.isBelow(process.memoryUsage().rss - before, 200 * 2 ** 20)
+    const marks = table.row([`${"\u0301".repeat(10_000)}abc`, "end"])
+    assert.isTrue(marks.endsWith("…  end"))
+    assert.isBelow(marks.length, 1_000)
+  })
 })

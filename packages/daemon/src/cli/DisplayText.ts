@@ -43,6 +43,13 @@ export const fit = (text: string, columns: number): string => {
   return text
 }
 
+/** At most so many UTF-16 units of the beginning, and no half of a character. */
+export const headOf = (text: string, units: number): string => {
+  if (text.length <= units) return text
+  const last = text.charCodeAt(units - 1)
+  return text.slice(0, last >= 0xd800 && last < 0xdc00 ? units - 1 : units)
+}
+
 /** The text with spaces behind it, or before it, up to so many columns. */
 export const pad = (text: string, columns: number, side: "left" | "right" = "right"): string => {
   const spaces = " ".repeat(Math.max(0, columns - widthOf(text)))

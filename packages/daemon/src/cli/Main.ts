@@ -39,6 +39,14 @@ const isClosedPipe = (error: unknown): boolean =>
   Predicate.hasProperty(error.reason.cause, "code") &&
   error.reason.cause.code === "EPIPE"
 
+/** What of this process's own streams could not be used, and why: the error itself names neither. */
+const streamFailure = (error: unknown): string | undefined => {
+  if (!Predicate.hasProperty(error, "reason") || !Predicate.hasProperty(error.reason, "module")) return undefined
+  if (error.reason.module !== "Stdio" || !Predicate.hasProperty(error.reason, "cause")) return undefined
+  const { cause } = error.reason
+  return `Cannot use standard input or output: ${cause instanceof Error ? cause.message : String(cause)}`
+}
+
 const stopStatus = StopStatus.make()
 
 const teardown: Runtime.Teardown = (exit, onExit) => {
@@ -55,7 +63,8 @@ const report = (cause: Cause.Cause<unknown>): Effect.Effect<void, never, Stdio.S
   if (Cause.hasInterruptsOnly(cause)) return Effect.void
   const error = Cause.squash(cause)
   if (CliError.isCliError(error) || isClosedPipe(error)) return Effect.void
-  const message = Predicate.hasProperty(error, "message") ? String(error.message) : String(error)
+  const message =
+    streamFailure(error) ?? (Predicate.hasProperty(error, "message") ? String(error.message) : String(error))
   const line = Cause.hasDies(cause) ? `internal error: ${Cause.pretty(cause)}` : message.replaceAll("\n", " ")
   return Effect.ignore(Output.writeError(`icecore: ${line}\n`))
 }

@@ -22,6 +22,9 @@ export interface Table {
 
 const gap = "  "
 
+/** UTF-16 units that are looked at for a column of a cell that is cut: what people write takes far fewer. */
+const unitsPerColumn = 64
+
 /** A table for rows like the given ones. Its lines end without spaces and have no line feed. */
 export const make = (
   columns: ReadonlyArray<Column>,
@@ -29,8 +32,11 @@ export const make = (
   { maxCellColumns = Number.POSITIVE_INFINITY }: TableOptions = {}
 ): Table => {
   const cellOf = (text: string): string => {
-    const line = DisplayText.visible(text)
-    return maxCellColumns === Number.POSITIVE_INFINITY ? line : DisplayText.fit(line, maxCellColumns)
+    if (maxCellColumns === Number.POSITIVE_INFINITY) return DisplayText.visible(text)
+    // PERF: values have megabytes, and what becomes of a character takes far more room than it.
+    const head = DisplayText.headOf(text, unitsPerColumn * maxCellColumns)
+    const line = DisplayText.visible(head)
+    return DisplayText.fit(head.length < text.length ? `${line}…` : line, maxCellColumns)
   }
   const widths = columns.map(({ name }, index) =>
     sample.reduce(

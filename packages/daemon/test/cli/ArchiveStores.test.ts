@@ -1,12 +1,15 @@
+import { spawnSync } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Zlib from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
-import { RecordType } from "@icecore/engine"
-import { Effect, Schema } from "effect"
+import { Engine, RecordType } from "@icecore/engine"
+import * as SqliteEngine from "@icecore/engine/sqlite"
+import { LiveDisk } from "@icecore/packfile/live"
+import { Effect, Layer, Schema } from "effect"
 import { directory, engineNames } from "../support/LiveStore.ts"
 import { archiveIn, linesOf, outputOf } from "./support/ArchiveCommand.ts"
-import { eventually, failureLine, start } from "./support/Command.ts"
+import { eventually, failureLine, repository, start } from "./support/Command.ts"
 import { filesBelow, textOf } from "./support/Logs.ts"
 import { lines, syncIds } from "./support/RecordFiles.ts"
 
@@ -238,6 +241,54 @@ describe("icecore archive", () => {
       assert.match(failureLine(whole), new RegExp(`Cannot import sync ${first}: store has it already$`))
       assert.lengthOf(linesOf(yield* archive(0, ["list", "store", "Grant", "--ndjson"])), 1_200)
       yield* archive(0, ["verify", "store"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("import reads lines as long as export writes them: of 12 MiB of control characters", () =>
+    Effect.gen(function* () {
+      const root = yield* directory
+      const archive = archiveIn(root)
+      const type = JSON.stringify({ record_type: { ...RecordType.describe(Account), indexes: {} } })
+      const account = `{"type":"Account","record":{"id":"a","owner":"${"\\u0001".repeat(12 * 2 ** 20)}"}}`
+      Fs.writeFileSync(Path.join(root, "in.ndjson"), textOf([type, account]))
+      yield* archive(0, ["import", "in.ndjson", "--into", "store"])
+      yield* archive(0, ["export", "store", "--out=out.ndjson"])
+      yield* archive(0, ["import", "out.ndjson", "--into", "copy"])
+      yield* archive(0, ["diff", "store", "copy"])
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("import says what to do with a directory in which an import was stopped as it began", () =>
+    Effect.gen(function* () {
+      const root = yield* directory
+      const open = Effect.flatMap(Engine, (engine) =>
+        engine.open({ path: Path.join(root, "store"), keyspaces: ["records", "indexes", "syncs", "meta"] })
+      )
+      yield* Effect.scoped(open).pipe(Effect.provide(Layer.provide(SqliteEngine.layer, LiveDisk.layer)))
+      Fs.writeFileSync(Path.join(root, "in.ndjson"), textOf(lines({ resourceCount: 1, grantCount: 1 })))
+      const ended = yield* archiveIn(root)(1, ["import", "in.ndjson", "--into", "store"])
+      assert.match(
+        failureLine(ended),
+        /it has a database that is no record store; if an import .* remove the directory/
+      )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("export says that standard output is full", (context) =>
+    Effect.gen(function* () {
+      if (!Fs.existsSync("/dev/full")) return context.skip("there is no /dev/full")
+      const { root } = yield* imported({ resourceCount: 1, grantCount: 1 })
+      const main = Path.join(repository, "packages/daemon/src/main.ts")
+      const ended = spawnSync(
+        "/bin/sh",
+        ["-c", '"$0" "$@" > /dev/full', process.execPath, main, "archive", "export", "store"],
+        {
+          cwd: root,
+          encoding: "utf8"
+        }
+      )
+      assert.strictEqual(ended.status, 1)
+      assert.match(ended.stderr, /icecore: Cannot use standard input or output: .*(ENOSPC|no space)/i)
     }).pipe(Effect.scoped)
   )
 

@@ -18,8 +18,8 @@ export class ImportEmpty extends Data.Error<{ readonly source: string }> {
   }
 }
 
-/** Longest line: a value of 16 MiB as base64, with room for the rest. */
-const lineLimitBytes = 64 * 1024 * 1024
+/** Longest line: a value of 16 MiB of control characters, each of which JSON writes as six, with room for the rest. */
+const lineLimitBytes = 128 * 1024 * 1024
 
 /** An input that is open for a scope. */
 export type ImportSource =

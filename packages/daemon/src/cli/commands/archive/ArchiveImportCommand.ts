@@ -33,6 +33,15 @@ class SyncThere extends Data.Error<{ readonly into: string; readonly sync: strin
   }
 }
 
+/** There is a database and no store: an import that was stopped as it began leaves that, and something else may be it. */
+class NotAStore extends Data.Error<{ readonly into: string }> {
+  readonly _tag = "NotAStore"
+  override readonly name = "NotAStore"
+  override get message(): string {
+    return `Cannot import into ${this.into}: it has a database that is no record store; if an import was stopped as it began, remove the directory`
+  }
+}
+
 const intoFlag = Flag.String("into").pipe(
   Flag.withDescription("The directory of the record store; made when it is missing"),
   Flag.withMetavar("DIRECTORY")
@@ -136,7 +145,9 @@ const existingStore = Effect.fnUntraced(function* (path: string) {
   const engineName = yield* EngineDetection.detect(path)
   if (Option.isNone(engineName)) return Option.none<ExistingStore>()
   const engine = yield* Layer.build(RecordServices.lazyEngineLayer(engineName.value))
-  const { reader } = yield* Effect.provideContext(StoreDirectory.open(path), engine)
+  const { reader } = yield* Effect.provideContext(StoreDirectory.open(path), engine).pipe(
+    Effect.catchTag("NotRecordStore", () => new NotAStore({ into: path }))
+  )
   return Option.some<ExistingStore>({ engineName: engineName.value, types: reader.types })
 }, Effect.scoped)
 
