@@ -54,7 +54,7 @@ export interface RecordStoreOptions {
   readonly types: ReadonlyArray<RecordType.Any>
   /** Default `create`. */
   readonly mode?: OpenMode
-  /** Memory for rows that are not yet written, in a fresh sync. Default 32 MiB, 1 MiB to 512 MiB. */
+  /** Memory for rows that are not yet written, in a fresh sync. Default 16 MiB, 1 MiB to 512 MiB. */
   readonly arenaBytes?: number
 }
 

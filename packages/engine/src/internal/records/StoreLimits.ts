@@ -1,7 +1,7 @@
 /** The bounds of a record store, exported by `RecordStore.ts`. */
 
 /** Bytes of rows that a fresh sync collects before it writes them: the default, the least, the most. */
-export const defaultArenaBytes: number = 32 * 1024 * 1024
+export const defaultArenaBytes: number = 16 * 1024 * 1024
 export const minArenaBytes: number = 1024 * 1024
 export const maxArenaBytes: number = 512 * 1024 * 1024
 
