@@ -242,7 +242,14 @@ describe("Archive on damaged bytes", () => {
         ["ArchiveCorrupt", { parts: [{ ...first!, size_bytes: -1 }, second!, ...rest] }],
         ["ArchiveCorrupt", { parts: [{ ...first!, size_bytes: Number.MAX_SAFE_INTEGER }, second!, ...rest] }],
         ["ArchiveCorrupt", { parts: [{ ...first!, decoded_size_bytes: -1 }, second!, ...rest] }],
-        ["ArchiveCorrupt", { parts: [{ ...first!, row_count: -1 }, second!, ...rest] }]
+        ["ArchiveCorrupt", { parts: [{ ...first!, row_count: -1 }, second!, ...rest] }],
+        ["ArchiveCorrupt", { types: [null as never] }],
+        ["ArchiveCorrupt", { types: [5 as never] }],
+        ["ArchiveCorrupt", { types: [{ ...sound.types[0]!, primaryKey: undefined as never }] }],
+        ["ArchiveCorrupt", { types: [{ ...sound.types[0]!, indexes: { by_owner: null as never } }] }],
+        ["ArchiveCorrupt", { syncs: [{ ...sound.syncs[0]!, sync_id: "\u001b[2Jevil" as never }] }],
+        ["ArchiveCorrupt", { syncs: [{ ...sound.syncs[0]!, parent_sync_id: "none" as never }] }],
+        ["ArchiveCorrupt", { syncs: [{ ...sound.syncs[0]!, counts: { Account: -1 } }] }]
       ]
       for (const [tag, change] of wrong) {
         yield* writeFile(assemble(ArchiveFormat.encodeHead({ ...sound, ...change }), payload))
@@ -254,6 +261,7 @@ describe("Archive on damaged bytes", () => {
       assert.strictEqual(yield* tagOfVerify(), "findings")
       for (const change of [
         { syncs: [] },
+        { types: [] },
         { parts: [{ ...first!, row_count: first!.row_count + 1 }, second!, ...rest] },
         { parts: [{ ...first!, decoded_size_bytes: 1 }, second!, ...rest] }
       ]) {

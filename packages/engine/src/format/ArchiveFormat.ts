@@ -20,9 +20,9 @@
  * Little-endian. The manifest stands before the payload, so that one read at the start of a file says what it is, and is written
  * last: `padding` keeps its length what it was when the payload was begun.
  */
-import { Crc32c, RecordCodec } from "@icecore/codec"
+import { Crc32c, Ksuid, RecordCodec } from "@icecore/codec"
 import { Result } from "effect"
-import type * as RecordType from "../RecordType.ts"
+import * as RecordType from "../RecordType.ts"
 import type { SyncId } from "../SyncRun.ts"
 
 /** The version that is written, and the newest that is read. */
@@ -220,8 +220,21 @@ export const decodeManifest = (head: Uint8Array, payloadSizeBytes: number): Mani
 
 /** What in a manifest cannot be; undefined when nothing is. A version that is not known is for the caller. */
 const manifestProblem = (manifest: Manifest, payloadSizeBytes: number): string | undefined => {
-  const { encoding, parts } = manifest
+  const { encoding, parts, syncs, types } = manifest
   if (manifest.format_version < 1 || manifest.key_layout_version < 1) return "a version of it is below 1"
+  // What types look like in another version is not known here.
+  if (manifest.format_version === formatVersion) {
+    for (const [at, description] of types.entries()) {
+      const type = RecordType.fromDescription(description)
+      if (Result.isFailure(type)) return `type ${at} of it: ${type.failure}`
+    }
+  }
+  for (const { counts, parent_sync_id, sync_id } of syncs) {
+    for (const id of parent_sync_id === undefined ? [sync_id] : [sync_id, parent_sync_id]) {
+      if (Result.isFailure(Ksuid.parse(id))) return `${JSON.stringify(id)} in it is no id of a sync`
+    }
+    if (Object.values(counts).some((count) => count < 0)) return `a count of its sync ${sync_id} is below 0`
+  }
   if (encoding !== "pack" && !(parts.length === 1 && parts[0]!.name === databasePart)) {
     return `its parts are not the one of a ${encoding}`
   }

@@ -2,6 +2,7 @@
 import { Effect, Stream } from "effect"
 import type { ArchiveServices, OpenArchive, OpenError, Verification, VerifyOptions } from "../../Archive.ts"
 import { ArchiveCorrupt } from "../../ArchiveError.ts"
+import * as RecordType from "../../RecordType.ts"
 import { checkedPayload } from "./ArchiveOutside.ts"
 import * as MakeManifest from "./MakeManifest.ts"
 import { openPack, openTar, probe } from "./OpenArchive.ts"
@@ -20,6 +21,13 @@ export const verifyArchive: (
     const held = JSON.stringify((yield* reader.listSyncs).map(MakeManifest.manifestSync))
     if (said !== held) {
       return yield* new ArchiveCorrupt({ path, part: "manifest", detail: "its sync runs are not those of the store" })
+    }
+    // Declared types are those of the caller.
+    if (
+      options.types === undefined &&
+      JSON.stringify(info.manifest.types) !== JSON.stringify(reader.types.map(RecordType.describe))
+    ) {
+      return yield* new ArchiveCorrupt({ path, part: "manifest", detail: "its types are not those of the store" })
     }
   }
   return { info, check: yield* reader.check(options.check) }
