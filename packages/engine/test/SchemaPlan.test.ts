@@ -3,6 +3,7 @@ import { Result, Schema } from "effect"
 import { emptySchema, type StoreSchema } from "../src/format/StoreSchema.ts"
 import { plan, type SchemaPlan } from "../src/internal/records/SchemaPlan.ts"
 import * as RecordType from "../src/RecordType.ts"
+import { SyncRun } from "../src/SyncRun.ts"
 
 const fields = { id: Schema.String, group: Schema.String, size: Schema.Int }
 
@@ -111,4 +112,8 @@ it("SchemaPlan.plan refuses a declaration that contradicts what is stored, and s
   assert.strictEqual(refused(stored, states(["a"])), 'field states[] cannot be "b", which is stored')
   assert.isTrue(planned(stored, states(["a", "b", "c"])).isChange)
   assert.strictEqual(Result.isFailure(plan(emptySchema, [declare(), declare()])), true)
+})
+
+it("SchemaPlan.plan refuses a type of the name of the sync runs, which the store keeps itself", () => {
+  assert.strictEqual(refused(emptySchema, SyncRun), "the store keeps sync runs itself")
 })

@@ -4,6 +4,7 @@ import { Result } from "effect"
 import { indexTags, typeTags } from "../../format/RecordLayout.ts"
 import { isSameIndex, type StoredIndex, type StoredType, type StoreSchema } from "../../format/StoreSchema.ts"
 import * as RecordType from "../../RecordType.ts"
+import { SyncRun } from "../../SyncRun.ts"
 
 /** A type that cannot stand beside what is stored. */
 export interface Contradiction {
@@ -32,6 +33,8 @@ export const plan = (
   const names = declared.map(({ name }) => name)
   const twice = names.find((name, place) => names.indexOf(name) !== place)
   if (twice !== undefined) return Result.fail({ type: twice, detail: "two of the types have this name" })
+  if (names.includes(SyncRun.name))
+    return Result.fail({ type: SyncRun.name, detail: "the store keeps sync runs itself" })
   let { nextIndexTag, nextTypeTag } = stored
   const types = [...stored.types]
   const removing = [...stored.removing]
