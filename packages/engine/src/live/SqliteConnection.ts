@@ -6,8 +6,11 @@ import { StoreDamage } from "../internal/StoreDamage.ts"
 import type { SqliteConnection, SqliteDriver, SqliteStatement } from "./SqliteDriver.ts"
 import { tableName } from "./SqliteFormat.ts"
 
-/** Page cache of the one writing connection, in KiB. */
-const writerCacheKiB = 65_536
+/**
+ * Page cache of the one writing connection, in KiB. PERF: random puts into a file of 70 MB, a thousand at once, take as long with 16
+ * MiB as with 64; filling a record store with a million grants takes 275 MB instead of 360.
+ */
+export const writerCacheKiB = 16_384
 
 /** Page cache of a reading connection, in KiB. */
 export const readerCacheKiB = 4_096

@@ -24,7 +24,8 @@ import {
   openWriter,
   readerCacheKiB,
   type TableReads,
-  tableReads
+  tableReads,
+  writerCacheKiB
 } from "./SqliteConnection.ts"
 import { resultCode, type SqliteConnection, type SqliteDriver, type SqliteStatement } from "./SqliteDriver.ts"
 import { createKeyspaceSql, createSql, headerBytes, inspectHeader, pageSizeBytes, tableName } from "./SqliteFormat.ts"
@@ -48,8 +49,8 @@ const sharedCacheKiB = 65_536
 const oldestVersion = 3_051_003
 
 /**
- * Checks the library's version and gives the store library over it. With `cacheKiB` the connection that writes and the one that reads
- * share have page caches of so many KiB each, 64 MiB by default.
+ * Checks the library's version and gives the store library over it. With `cacheKiB` the connection that reads share has a page cache of
+ * so many KiB, 64 MiB by default, and the one that writes of no more than that.
  */
 export const sqliteLibrary = (driver: SqliteDriver, cacheKiB: number = sharedCacheKiB): StoreLibrary => ({
   name: "sqlite",
@@ -113,7 +114,7 @@ const open = (driver: SqliteDriver, options: StoreOpenOptions, cacheKiB: number)
     requireVersion(writer)
     requireLog(writer)
     if (!readOnly) {
-      setCacheSize(writer, cacheKiB)
+      setCacheSize(writer, Math.min(cacheKiB, writerCacheKiB))
       createMissing(writer, keyspaces)
     }
     return makeStore(driver, options, writer, closeAll, cacheKiB)
