@@ -9,6 +9,7 @@ import { ConfigInvalidValue, ConfigSyntax, ConfigUnknownKey, ConfigUnreadable } 
 import { EarliestBeyondEnd } from "../Store.ts"
 import { version } from "../Version.ts"
 import { GetArgumentInvalid } from "./commands/GetCommand.ts"
+import * as DisplayText from "./DisplayText.ts"
 import { icecore } from "./Icecore.ts"
 import * as Output from "./Output.ts"
 import { RecordArgumentInvalid } from "./records/RecordArguments.ts"
@@ -65,7 +66,10 @@ const report = (cause: Cause.Cause<unknown>): Effect.Effect<void, never, Stdio.S
   if (CliError.isCliError(error) || isClosedPipe(error)) return Effect.void
   const message =
     streamFailure(error) ?? (Predicate.hasProperty(error, "message") ? String(error.message) : String(error))
-  const line = Cause.hasDies(cause) ? `internal error: ${Cause.pretty(cause)}` : message.replaceAll("\n", " ")
+  // What is named comes from files of anybody.
+  const line = Cause.hasDies(cause)
+    ? `internal error: ${Cause.pretty(cause)}`
+    : DisplayText.visible(message.replaceAll("\n", " "))
   return Effect.ignore(Output.writeError(`icecore: ${line}\n`))
 }
 

@@ -1,7 +1,11 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { ZstdLive, ZstdStreamLive } from "@icecore/codec"
+import { Archive, StoreDirectory } from "@icecore/engine"
+import * as SqliteEngine from "@icecore/engine/sqlite"
+import { LiveDisk } from "@icecore/packfile/live"
+import { Effect, Layer } from "effect"
 import { directory, engineNames } from "../support/LiveStore.ts"
 import { archiveIn, linesOf, outputOf } from "./support/ArchiveCommand.ts"
 import { failureLine } from "./support/Command.ts"
@@ -9,6 +13,11 @@ import { filesBelow, textOf } from "./support/Logs.ts"
 import { lines, missingSamples, samples, syncIds } from "./support/RecordFiles.ts"
 
 const [first, second] = syncIds
+
+const services = Layer.provideMerge(
+  SqliteEngine.layer,
+  Layer.mergeAll(LiveDisk.layer, ZstdLive.layer, ZstdStreamLive.layer)
+)
 
 interface Info {
   readonly format: string
@@ -86,6 +95,23 @@ describe("icecore archive, on archives", () => {
         assert.match(failureLine(yield* archive(1, [command, "junk"])), /Cannot open archive junk: it begins with 0x/)
       }
       assert.deepStrictEqual(filesBelow(root), before)
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("shows what an archive says of itself without steering the terminal", () =>
+    Effect.gen(function* () {
+      const root = yield* directory
+      const archive = archiveIn(root)
+      yield* archive(0, ["import", "-", "--into", "store"], textOf(lines({ resourceCount: 1, grantCount: 1 })))
+      yield* Effect.gen(function* () {
+        const { source } = yield* StoreDirectory.open(Path.join(root, "store"))
+        const creator = "\u001b[2J\nkind  sound"
+        yield* Archive.save({ source, path: Path.join(root, "creator"), creator })
+        const engineName = "\u001b]0;x\u0007"
+        yield* Archive.save({ source: { ...source, engineName }, path: Path.join(root, "engine"), encoding: "tar" })
+      }).pipe(Effect.scoped, Effect.provide(services))
+      assert.include(outputOf(yield* archive(0, ["info", "creator"])), "by \\u001b[2J\\nkind  sound\n")
+      assert.include(failureLine(yield* archive(1, ["list", "engine", "Grant"])), "engine \\u001b]0;x\\u0007,")
     }).pipe(Effect.scoped)
   )
 

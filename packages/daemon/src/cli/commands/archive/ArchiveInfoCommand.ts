@@ -6,6 +6,7 @@ import { Effect, Option } from "effect"
 import { Command } from "effect/cli"
 import type { CliCommand } from "../../CliServices.ts"
 import { jsonFlag } from "../../CommonFlags.ts"
+import * as DisplayText from "../../DisplayText.ts"
 import * as Output from "../../Output.ts"
 import { sourceArgument } from "../../records/RecordFlags.ts"
 import * as RecordServices from "../../records/RecordServices.ts"
@@ -110,7 +111,9 @@ const render = (report: InfoReport): string => {
     ["engine", engine],
     ["created", createdAt === undefined ? undefined : `${formatMicros(createdAt)} by ${creator}`]
   ]
-  const pairs = head.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]))
+  const pairs = head.flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, DisplayText.visible(value)] as const]
+  )
   const parts = [`${Output.pairs(pairs)}\n`, typesTable(report.types), syncsTable(report)]
   if (isObject(report.report)) parts.push(...Object.entries(report.report).flatMap(sectionOf))
   return parts.join("\n")
