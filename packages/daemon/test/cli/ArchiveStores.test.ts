@@ -236,6 +236,11 @@ describe("icecore archive", () => {
         failureLine(again),
         `Cannot import sync ${first}: store has it already, without an end; --resume goes on with it`
       )
+      const saved = outputOf(yield* archive(0, ["export", "store", "--as=pack", "--out=half.icearch"]))
+      assert.match(
+        saved,
+        /^Saved 0 records of 0 syncs, and all there is of 1 sync without an end, to half\.icearch: pack/
+      )
       yield* archive(0, ["import", "in.ndjson", "--into", "store", "--resume"])
       const whole = yield* archive(1, ["import", "in.ndjson", "--into", "store"])
       assert.match(failureLine(whole), new RegExp(`Cannot import sync ${first}: store has it already$`))

@@ -134,8 +134,14 @@ const exportArchive = Effect.fnUntraced(function* (
   })
   const { manifest, sizeBytes } = yield* RecordProgress.whileDoing("Saving", saved)
   const count = manifest.syncs.flatMap(({ counts }) => Object.values(counts)).reduce((sum, each) => sum + each, 0)
+  // The records of a sync that has not ended are counted by nobody yet.
+  const finishedCount = manifest.syncs.filter(({ ended_at: ended }) => ended !== undefined).length
+  const unfinishedCount = manifest.syncs.length - finishedCount
+  const unfinished = unfinishedCount === 0 ? "" : `, and all there is of ${syncsText(unfinishedCount)} without an end,`
   yield* Output.writeLine(
-    `Saved ${Output.formatCount(count)} records of ${manifest.syncs.length === 1 ? "1 sync" : `${manifest.syncs.length} syncs`} ` +
+    `Saved ${Output.formatCount(count)} records of ${syncsText(finishedCount)}${unfinished} ` +
       `to ${path}: ${encoding}, ${Output.formatBytes(sizeBytes)}`
   )
 })
+
+const syncsText = (count: number): string => (count === 1 ? "1 sync" : `${Output.formatCount(count)} syncs`)
