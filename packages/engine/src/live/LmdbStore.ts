@@ -176,18 +176,26 @@ const makeStore = (
     if (readOnly) root.resetReadTxn()
   }
 
+  /** Of the newest committed state, by keyspace. */
+  const newestFloors = databases.map((database, keyspace) => floorsOf(database, keyspaces[keyspace]!, undefined))
+  let commitCount = 0
+
   const openReader = (): StoreReader => {
     renew()
     const transaction = root.useReadTransaction()
     const options = { transaction }
+    const floors: Array<Floor | undefined> = []
+    const openedAt = commitCount
     return {
       get: (keyspace, key) => {
         const value = databases[keyspace]?.get(key, options)
         return value === undefined ? undefined : checked(keyspaces[keyspace]!, key, value)
       },
       floor: (keyspace, key) => {
-        const database = databases[keyspace]
-        return database === undefined ? undefined : readFloor(database, keyspaces[keyspace]!, transaction, key)
+        // PERF: the library keeps a cursor for its own transaction only.
+        if (openedAt === commitCount && !readOnly) return newestFloors[keyspace]!(key)
+        floors[keyspace] ??= floorsOf(databases[keyspace], keyspaces[keyspace]!, transaction)
+        return floors[keyspace](key)
       },
       page: (keyspace, bounds, reverse, limit) => {
         const database = databases[keyspace]
@@ -230,6 +238,7 @@ const makeStore = (
       if (durability === "synced" && unsynced) marker.put(markerKey, Uint8Array.of(layoutVersion))
       const { commit } = pending!
       pending = undefined
+      commitCount++
       commit()
       unsynced = durability === "buffered"
     },
@@ -256,9 +265,8 @@ const makeStore = (
       return value === undefined ? undefined : checked(keyspaces[keyspace]!, key, value)
     },
     floor: (keyspace, key) => {
-      const database = databases[keyspace]
       renew()
-      return database === undefined ? undefined : readFloor(database, keyspaces[keyspace]!, undefined, key)
+      return newestFloors[keyspace]!(key)
     },
     openReader,
     copyTo: (target) => finished(root.backup(target, true)),
@@ -344,19 +352,27 @@ const readPage = (
   return rows
 }
 
-/** Without a transaction: of the newest committed state. */
-const readFloor = (
-  database: Keyspace,
-  keyspace: string,
-  transaction: Transaction | undefined,
-  key: Uint8Array
-): Row | undefined => {
-  const range = { start: key, end: leastKey, inclusiveEnd: true, reverse: true, limit: 1 }
-  for (const entry of database.getRange(transaction === undefined ? range : { ...range, transaction })) {
-    const found = plain(entry.key)
-    return { key: found, value: checked(keyspace, found, entry.value) }
+/** The row with the greatest key up to the given one. */
+type Floor = (key: Uint8Array) => Row | undefined
+
+/**
+ * Without a transaction: of the newest committed state.
+ *
+ * PERF: one range for all calls, whose start the library reads when an iteration begins: 3.1 us a call instead of 4.5.
+ */
+const floorsOf = (database: Keyspace | undefined, keyspace: string, transaction: Transaction | undefined): Floor => {
+  if (database === undefined) return () => undefined
+  const range = { start: leastKey as Uint8Array, end: leastKey, inclusiveEnd: true, reverse: true, limit: 1 }
+  const options = transaction === undefined ? range : { ...range, transaction }
+  const rows = database.getRange(options)
+  return (key) => {
+    options.start = key
+    for (const entry of rows) {
+      const found = plain(entry.key)
+      return { key: found, value: checked(keyspace, found, entry.value) }
+    }
+    return undefined
   }
-  return undefined
 }
 
 /** The library hands out `Buffer`s, whose `slice` shares memory where a `Uint8Array`'s copies. */
