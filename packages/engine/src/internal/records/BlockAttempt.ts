@@ -13,10 +13,15 @@ export const attemptBlocks = <A>(keyspace: string, run: () => A): Effect.Effect<
     try {
       return Effect.succeed(run())
     } catch (cause) {
-      if (!(cause instanceof BlockDamage)) throw cause
-      return Effect.fail(new BlockCorrupt({ keyspace, key: cause.key, detail: cause.detail }))
+      return Effect.fail(corruptBlock(keyspace, cause))
     }
   })
+
+/** What a kernel threw about a block of the keyspace, as an error. Anything else is thrown on. */
+export const corruptBlock = (keyspace: string, cause: unknown): BlockCorrupt => {
+  if (!(cause instanceof BlockDamage)) throw cause
+  return new BlockCorrupt({ keyspace, key: cause.key, detail: cause.detail })
+}
 
 /** The block, if its rows are of the header that the key begins with. */
 export const ofHeader = (block: Row | undefined, key: Uint8Array): Row | undefined => {
