@@ -263,6 +263,29 @@ describe("icecore archive", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.live("reads its own archives of very repetitive records, once --max-decoded-size allows what they unpack to", () =>
+    Effect.gen(function* () {
+      const root = yield* directory
+      const archive = archiveIn(root)
+      const type = JSON.stringify({ record_type: { ...RecordType.describe(Account), indexes: {} } })
+      const owner = "x".repeat(14 * 2 ** 20)
+      const accounts = ["a", "b", "c", "d", "e"].map((id) => JSON.stringify({ type: "Account", record: { id, owner } }))
+      yield* archive(0, ["import", "-", "--into", "store"], textOf([type, ...accounts]))
+      yield* archive(0, ["export", "store", "--as=tar+zstd", "--out=store.icearch"])
+      const refused = yield* archive(1, ["verify", "store.icearch"])
+      assert.match(
+        failureLine(refused),
+        /it unpacks to 7\d{7} bytes, the limit is 67108864; --max-decoded-size=BYTES sets/
+      )
+      for (const args of [
+        ["verify", "store.icearch"],
+        ["import", "store.icearch", "--into", "copy"],
+        ["diff", "store.icearch", "copy"]
+      ])
+        yield* archive(0, [...args, "--max-decoded-size=100000000"])
+    }).pipe(Effect.scoped)
+  )
+
   it.live("import says what to do with a directory in which an import was stopped as it began", () =>
     Effect.gen(function* () {
       const root = yield* directory

@@ -1,7 +1,7 @@
 /**
  * What `icecore archive import` reads: lines of JSON, from a file or standard input, plain or compressed; an archive; a store.
  */
-import { RecordImport, type RecordReader } from "@icecore/engine"
+import { type Archive, RecordImport, type RecordReader } from "@icecore/engine"
 import { Disk, type DiskError } from "@icecore/packfile"
 import { Data, Effect, Option, type Scope, type Stdio, Stream } from "effect"
 import type { SourceError } from "../../Source.ts"
@@ -34,14 +34,15 @@ export type ImportSource =
 
 /** Opens an input, `-` for standard input, and reads the types that it declares. */
 export const open: (
-  path: string
+  path: string,
+  limits: Archive.ArchiveLimits
 ) => Effect.Effect<
   ImportSource,
   RecordSource.RecordSourceError | SourceError | RecordImport.ImportLineInvalid | ImportEmpty,
   RecordServices | Stdio.Stdio | Scope.Scope
-> = Effect.fnUntraced(function* (path: string) {
+> = Effect.fnUntraced(function* (path, limits) {
   if (path === "-" || (yield* isText(path))) return yield* openLines(path)
-  const { reader } = yield* RecordSource.open(path)
+  const { reader } = yield* RecordSource.open(path, limits)
   return { kind: "records", path, reader }
 })
 

@@ -1,7 +1,8 @@
 /**
  * Arguments and flags that several commands on records have.
  */
-import type { Option } from "effect"
+import type { Archive } from "@icecore/engine"
+import { Option } from "effect"
 import { Argument, Flag } from "effect/cli"
 
 const sourceText = "An archive of any kind, or the directory of a record store"
@@ -36,4 +37,12 @@ export const typesFlag: Flag.Flag<ReadonlyArray<string>> = Flag.String("type").p
 export const ndjsonFlag: Flag.Flag<boolean> = Flag.Boolean("ndjson").pipe(
   Flag.withDescription("Print a line of JSON for each"),
   Flag.withDefault(false)
+)
+
+/** What is allowed of an archive beyond the defaults. */
+export const limitsFlag: Flag.Flag<Archive.ArchiveLimits> = Flag.Int("max-decoded-size").pipe(
+  Flag.withDescription("What an archive may unpack to (default: 100 times its size, at least 64 MiB, at most 10 GiB)"),
+  Flag.withMetavar("BYTES"),
+  Flag.optional,
+  Flag.map(Option.match({ onNone: () => ({}), onSome: (maxDecodedSizeBytes) => ({ maxDecodedSizeBytes }) }))
 )

@@ -1,7 +1,7 @@
 /**
  * Opening what the commands on records read: an archive of any kind, or the directory of a record store.
  */
-import { Archive, EngineDetection, type RecordReader, StoreDirectory } from "@icecore/engine"
+import { Archive, ArchiveLimitExceeded, EngineDetection, type RecordReader, StoreDirectory } from "@icecore/engine"
 import { Disk, type DiskError } from "@icecore/packfile"
 import { Data, Effect, Layer, Option, type Scope } from "effect"
 import { lazyEngineLayer, type RecordServices } from "./RecordServices.ts"
@@ -14,6 +14,27 @@ export class RecordSourceMissing extends Data.Error<{ readonly path: string; rea
     return `Cannot open ${this.path}: ${this.detail}`
   }
 }
+
+/** An archive unpacks to more than is allowed, which a flag allows. */
+export class UnpackedTooLarge extends Data.Error<{
+  readonly path: string
+  readonly actual: number
+  readonly maximum: number
+}> {
+  readonly _tag = "UnpackedTooLarge"
+  override readonly name = "UnpackedTooLarge"
+  override get message(): string {
+    return `Cannot open archive ${this.path}: it unpacks to ${this.actual} bytes, the limit is ${this.maximum}; --max-decoded-size=BYTES sets another one`
+  }
+}
+
+/** Names the flag in what an archive is refused for that unpacks to too much. */
+export const explainLimit = <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E | UnpackedTooLarge, R> =>
+  Effect.mapError(work, (error) => {
+    if (!(error instanceof ArchiveLimitExceeded) || error.subject !== "decoded size") return error
+    const { actual, maximum, path } = error
+    return new UnpackedTooLarge({ path, actual, maximum })
+  })
 
 /** An archive or a record store that is open for a scope, for reading only. */
 export interface RecordSource {
@@ -31,6 +52,7 @@ export interface RecordSource {
 /** What opening can fail with. */
 export type RecordSourceError =
   | RecordSourceMissing
+  | UnpackedTooLarge
   | Archive.OpenError
   | DiskError
   | Effect.Error<ReturnType<typeof StoreDirectory.open>>
@@ -54,13 +76,17 @@ export const kindOf: (path: string) => Effect.Effect<SourceKind, RecordSourceMis
   })
 
 /** Opens an archive or a store for the scope. */
-export const open: (path: string) => Effect.Effect<RecordSource, RecordSourceError, RecordServices | Scope.Scope> =
-  Effect.fnUntraced(function* (path: string) {
+export const open: (
+  path: string,
+  limits: Archive.ArchiveLimits
+) => Effect.Effect<RecordSource, RecordSourceError, RecordServices | Scope.Scope> = Effect.fnUntraced(
+  function* (path, limits) {
     const found = yield* kindOf(path)
     if (found.kind === "store") return yield* openStore(path, found.engineName)
-    const { info, reader, source } = yield* Archive.open(path)
+    const { info, reader, source } = yield* explainLimit(Archive.open(path, { limits }))
     return { path, kind: "archive", reader, source, engineName: Option.none(), info: Option.some(info) }
-  })
+  }
+)
 
 const openStore = Effect.fnUntraced(function* (path: string, engineName: EngineDetection.EngineOnDisk) {
   const services = yield* Layer.build(lazyEngineLayer(engineName))

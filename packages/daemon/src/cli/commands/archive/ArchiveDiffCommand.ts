@@ -10,7 +10,7 @@ import * as DisplayText from "../../DisplayText.ts"
 import * as Output from "../../Output.ts"
 import * as KeyText from "../../records/KeyText.ts"
 import * as RecordArguments from "../../records/RecordArguments.ts"
-import { ndjsonFlag, typesFlag } from "../../records/RecordFlags.ts"
+import { limitsFlag, ndjsonFlag, typesFlag } from "../../records/RecordFlags.ts"
 import * as RecordProgress from "../../records/RecordProgress.ts"
 import * as RecordServices from "../../records/RecordServices.ts"
 import * as RecordSource from "../../records/RecordSource.ts"
@@ -62,13 +62,14 @@ export const archiveDiffCommand: CliCommand<"diff"> = Command.make(
     type: typesFlag,
     ignore: ignoreFlag,
     list: listFlag,
+    "max-decoded-size": limitsFlag,
     json: jsonFlag,
     ndjson: ndjsonFlag
   },
   Effect.fnUntraced(
     function* (input) {
-      const left = yield* RecordSource.open(input.a)
-      const right = yield* RecordSource.open(input.b)
+      const left = yield* RecordSource.open(input.a, input["max-decoded-size"])
+      const right = yield* RecordSource.open(input.b, input["max-decoded-size"])
       const leftRun = yield* RecordArguments.chooseSync(left.reader, input["sync-a"], "--sync-a")
       const rightRun = yield* RecordArguments.chooseSync(right.reader, input["sync-b"], "--sync-b")
       const known = [...left.reader.types, ...right.reader.types]

@@ -9,7 +9,7 @@ import type { CliCommand } from "../../CliServices.ts"
 import * as Output from "../../Output.ts"
 import * as OutputFile from "../../OutputFile.ts"
 import * as RecordArguments from "../../records/RecordArguments.ts"
-import { sourceArgument, syncsFlag, typesFlag } from "../../records/RecordFlags.ts"
+import { limitsFlag, sourceArgument, syncsFlag, typesFlag } from "../../records/RecordFlags.ts"
 import * as RecordProgress from "../../records/RecordProgress.ts"
 import * as RecordServices from "../../records/RecordServices.ts"
 import * as RecordSource from "../../records/RecordSource.ts"
@@ -45,6 +45,7 @@ interface ExportInput {
   readonly as: "ndjson" | Archive.ArchiveEncoding
   readonly out: Option.Option<string>
   readonly overwrite: boolean
+  readonly "max-decoded-size": Archive.ArchiveLimits
 }
 
 export const archiveExportCommand: CliCommand<"export"> = Command.make(
@@ -56,11 +57,14 @@ export const archiveExportCommand: CliCommand<"export"> = Command.make(
     "all-syncs": allSyncsFlag,
     as: asFlag,
     out: outFlag,
-    overwrite: overwriteFlag
+    overwrite: overwriteFlag,
+    "max-decoded-size": limitsFlag
   },
   Effect.fnUntraced(
     function* (input: ExportInput) {
-      const opened = yield* check(input).pipe(Effect.andThen(RecordSource.open(input.source)))
+      const opened = yield* check(input).pipe(
+        Effect.andThen(RecordSource.open(input.source, input["max-decoded-size"]))
+      )
       yield* input.as === "ndjson" ? exportLines(opened, input) : exportArchive(opened, input, input.as)
     },
     Effect.scoped,

@@ -9,7 +9,7 @@ import { jsonFlag } from "../../CommonFlags.ts"
 import * as DisplayText from "../../DisplayText.ts"
 import * as Output from "../../Output.ts"
 import * as RecordArguments from "../../records/RecordArguments.ts"
-import { sourceArgument, syncFlag, typeArgument } from "../../records/RecordFlags.ts"
+import { limitsFlag, sourceArgument, syncFlag, typeArgument } from "../../records/RecordFlags.ts"
 import * as RecordServices from "../../records/RecordServices.ts"
 import * as RecordSource from "../../records/RecordSource.ts"
 import * as RecordTable from "../../records/RecordTable.ts"
@@ -38,11 +38,12 @@ export const archiveGetCommand: CliCommand<"get"> = Command.make(
       Argument.variadic()
     ),
     sync: syncFlag,
+    "max-decoded-size": limitsFlag,
     json: jsonFlag
   },
   Effect.fnUntraced(
     function* (input) {
-      const { reader } = yield* RecordSource.open(input.source)
+      const { reader } = yield* RecordSource.open(input.source, input["max-decoded-size"])
       const type = yield* RecordArguments.chooseType(reader.types, input.type)
       const key = yield* RecordArguments.parseKey(type, input.key)
       const run = yield* RecordArguments.chooseSync(reader, input.sync)

@@ -1,7 +1,15 @@
 /**
  * `icecore archive import`: brings syncs into a record store, from lines of JSON, archives and other stores.
  */
-import { EngineDetection, RecordImport, RecordStore, RecordType, StoreDirectory, SyncRun } from "@icecore/engine"
+import {
+  type Archive,
+  EngineDetection,
+  RecordImport,
+  RecordStore,
+  RecordType,
+  StoreDirectory,
+  SyncRun
+} from "@icecore/engine"
 import * as Access from "@icecore/engine/access"
 import { Data, Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
@@ -10,7 +18,7 @@ import { jsonFlag } from "../../CommonFlags.ts"
 import * as Output from "../../Output.ts"
 import * as ImportSource from "../../records/ImportSource.ts"
 import * as RecordArguments from "../../records/RecordArguments.ts"
-import { syncsFlag } from "../../records/RecordFlags.ts"
+import { limitsFlag, syncsFlag } from "../../records/RecordFlags.ts"
 import * as RecordProgress from "../../records/RecordProgress.ts"
 import * as RecordServices from "../../records/RecordServices.ts"
 
@@ -69,6 +77,7 @@ interface ImportInput {
   readonly sync: ReadonlyArray<string>
   readonly resume: boolean
   readonly "sync-type": string
+  readonly "max-decoded-size": Archive.ArchiveLimits
   readonly json: boolean
 }
 
@@ -84,11 +93,12 @@ export const archiveImportCommand: CliCommand<"import"> = Command.make(
     sync: syncsFlag,
     resume: resumeFlag,
     "sync-type": syncTypeFlag,
+    "max-decoded-size": limitsFlag,
     json: jsonFlag
   },
   Effect.fnUntraced(
     function* (input: ImportInput) {
-      const sources = yield* Effect.forEach(input.input, ImportSource.open)
+      const sources = yield* Effect.forEach(input.input, (path) => ImportSource.open(path, input["max-decoded-size"]))
       if (input.sync.length > 0) yield* refuseLines(sources)
       const existing = yield* existingStore(input.into)
       const engineName = yield* chooseEngine(input, existing)

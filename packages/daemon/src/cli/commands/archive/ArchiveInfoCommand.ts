@@ -8,7 +8,7 @@ import type { CliCommand } from "../../CliServices.ts"
 import { jsonFlag } from "../../CommonFlags.ts"
 import * as DisplayText from "../../DisplayText.ts"
 import * as Output from "../../Output.ts"
-import { sourceArgument } from "../../records/RecordFlags.ts"
+import { limitsFlag, sourceArgument } from "../../records/RecordFlags.ts"
 import * as RecordServices from "../../records/RecordServices.ts"
 import * as RecordSource from "../../records/RecordSource.ts"
 import { formatMicros } from "../../records/RecordTable.ts"
@@ -16,11 +16,13 @@ import * as Table from "../../Table.ts"
 
 export const archiveInfoCommand: CliCommand<"info"> = Command.make(
   "info",
-  { source: sourceArgument, json: jsonFlag },
+  { source: sourceArgument, "max-decoded-size": limitsFlag, json: jsonFlag },
   Effect.fnUntraced(
-    function* ({ source, json }) {
+    function* ({ source, json, "max-decoded-size": limits }) {
       const found = yield* RecordSource.kindOf(source)
-      const report = yield* found.kind === "archive" ? ofArchive(source) : ofStore(source)
+      const report = yield* found.kind === "archive"
+        ? RecordSource.explainLimit(ofArchive(source, limits))
+        : ofStore(source, limits)
       yield* json ? Output.writeJson(report) : Output.write(render(report))
     },
     Effect.scoped,
@@ -54,8 +56,8 @@ interface InfoReport {
   readonly report?: unknown
 }
 
-const ofArchive = Effect.fnUntraced(function* (path: string) {
-  const { format, manifest, report, sizeBytes } = yield* Archive.info(path)
+const ofArchive = Effect.fnUntraced(function* (path: string, limits: Archive.ArchiveLimits) {
+  const { format, manifest, report, sizeBytes } = yield* Archive.info(path, { limits })
   return {
     path,
     kind: "archive",
@@ -68,14 +70,14 @@ const ofArchive = Effect.fnUntraced(function* (path: string) {
     types: manifest.types,
     syncs: yield* reportsOf(
       manifest.syncs,
-      Effect.map(Archive.open(path), ({ reader }) => reader)
+      Effect.map(Archive.open(path, { limits }), ({ reader }) => reader)
     ),
     ...(report === undefined ? {} : { report })
   } satisfies InfoReport
 })
 
-const ofStore = Effect.fnUntraced(function* (path: string) {
-  const { engineName, reader } = yield* RecordSource.open(path)
+const ofStore = Effect.fnUntraced(function* (path: string, limits: Archive.ArchiveLimits) {
+  const { engineName, reader } = yield* RecordSource.open(path, limits)
   const runs = (yield* reader.listSyncs).map(({ token: _, ...run }) => run)
   return {
     path,

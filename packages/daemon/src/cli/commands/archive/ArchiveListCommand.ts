@@ -8,7 +8,7 @@ import type { CliCommand } from "../../CliServices.ts"
 import { jsonFlag } from "../../CommonFlags.ts"
 import * as FieldFilter from "../../records/FieldFilter.ts"
 import * as RecordArguments from "../../records/RecordArguments.ts"
-import { ndjsonFlag, sourceArgument, syncFlag, typeArgument } from "../../records/RecordFlags.ts"
+import { limitsFlag, ndjsonFlag, sourceArgument, syncFlag, typeArgument } from "../../records/RecordFlags.ts"
 import * as RecordListing from "../../records/RecordListing.ts"
 import * as RecordServices from "../../records/RecordServices.ts"
 import * as RecordSource from "../../records/RecordSource.ts"
@@ -85,6 +85,7 @@ export const archiveListCommand: CliCommand<"list"> = Command.make(
     "page-token": pageTokenFlag,
     fields: fieldsFlag,
     wide: wideFlag,
+    "max-decoded-size": limitsFlag,
     json: jsonFlag,
     ndjson: ndjsonFlag
   },
@@ -97,7 +98,7 @@ export const archiveListCommand: CliCommand<"list"> = Command.make(
         onNone: () => Effect.succeed(input.json || input.ndjson ? Number.POSITIVE_INFINITY : tableLimit),
         onSome: (value) => wholeNumber("--limit", value, Number.MAX_SAFE_INTEGER)
       })
-      const { reader } = yield* RecordSource.open(input.source)
+      const { reader } = yield* RecordSource.open(input.source, input["max-decoded-size"])
       const type = yield* RecordArguments.chooseType(reader.types, input.type)
       const index = yield* RecordArguments.chooseIndex(type, input.index)
       const prefix = yield* Effect.transposeOption(

@@ -10,7 +10,7 @@ import { jsonFlag } from "../../CommonFlags.ts"
 import * as DisplayText from "../../DisplayText.ts"
 import * as Findings from "../../Findings.ts"
 import * as Output from "../../Output.ts"
-import { sourceArgument } from "../../records/RecordFlags.ts"
+import { limitsFlag, sourceArgument } from "../../records/RecordFlags.ts"
 import * as RecordProgress from "../../records/RecordProgress.ts"
 import * as RecordServices from "../../records/RecordServices.ts"
 import * as RecordSource from "../../records/RecordSource.ts"
@@ -26,9 +26,9 @@ class RecordsDamaged extends Data.Error<{ readonly path: string; readonly findin
 
 export const archiveVerifyCommand: CliCommand<"verify"> = Command.make(
   "verify",
-  { source: sourceArgument, json: jsonFlag },
+  { source: sourceArgument, "max-decoded-size": limitsFlag, json: jsonFlag },
   Effect.fnUntraced(
-    function* ({ source, json }) {
+    function* ({ source, json, "max-decoded-size": limits }) {
       const found = yield* RecordSource.kindOf(source)
       let records = 0
       const check: RecordCheck.CheckOptions = {
@@ -38,8 +38,11 @@ export const archiveVerifyCommand: CliCommand<"verify"> = Command.make(
       }
       const work =
         found.kind === "archive"
-          ? Effect.map(Archive.verify(source, { check }), (verification) => verification.check)
-          : Effect.flatMap(RecordSource.open(source), ({ reader }) => reader.check(check))
+          ? Effect.map(
+              RecordSource.explainLimit(Archive.verify(source, { check, limits })),
+              (verification) => verification.check
+            )
+          : Effect.flatMap(RecordSource.open(source, limits), ({ reader }) => reader.check(check))
       const report = yield* RecordProgress.during(work, () => records)
       yield* json ? Output.writeJson({ ...report, findings: report.findings.map(encode) }) : print(source, report)
       if (report.findingCount > 0) return yield* new RecordsDamaged({ path: source, findingCount: report.findingCount })
