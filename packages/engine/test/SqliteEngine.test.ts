@@ -3,7 +3,7 @@ import * as path from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
 import { LiveDisk } from "@icecore/packfile/live"
-import { Effect, Layer, Option, Stream } from "effect"
+import { Effect, Layer, Option, Result, Stream } from "effect"
 import { Engine } from "../src/Engine.ts"
 import * as SqliteEngine from "../src/live/SqliteEngine.ts"
 import { bytes, describeStoredEngine, temporaryDirectory } from "./RuntimesSuite.ts"
@@ -38,6 +38,45 @@ describe("SqliteEngine", () => {
         const foreign = yield* Effect.flip(open)
         assert.strictEqual(foreign._tag, "EngineCorrupt")
         assert.include(foreign.message, "the application id is 0x7")
+      }).pipe(Effect.provide(live), Effect.scoped)
+  )
+
+  it.live(
+    "open runs nothing that a file says: it refuses views, triggers, and tables that are not as it makes them",
+    () =>
+      Effect.gen(function* () {
+        const engine = yield* Engine
+        const directory = path.join(yield* temporaryDirectory, "db")
+        const file = path.join(directory, "data.sqlite")
+        const endless = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"
+        const cases = [
+          [
+            "DROP TABLE ks_a; CREATE TABLE ks_a (k BLOB PRIMARY KEY, v AS (zeroblob(900000000)), c)",
+            "its table ks_a is not"
+          ],
+          [
+            `DROP TABLE icecore; CREATE VIEW icecore AS SELECT i AS id, i AS flushes FROM (${endless})`,
+            "its table icecore is not"
+          ],
+          [`CREATE TRIGGER t AFTER INSERT ON ks_a BEGIN ${endless}; END`, 'it has a trigger "t"'],
+          ["CREATE TABLE other (x)", 'it has a table "other"'],
+          ["ANALYZE", undefined]
+        ] as const
+        for (const [sql, expected] of cases) {
+          fs.rmSync(directory, { recursive: true, force: true })
+          yield* Effect.scoped(engine.open({ path: directory, keyspaces: ["a"] }))
+          const database = new DatabaseSync(file)
+          database.exec(sql)
+          database.close()
+          for (const mode of ["existing", "readOnly"] as const) {
+            const opened = yield* Effect.result(Effect.scoped(engine.open({ path: directory, keyspaces: ["a"], mode })))
+            if (expected === undefined) assert.isTrue(Result.isSuccess(opened))
+            else {
+              assert(Result.isFailure(opened) && opened.failure._tag === "EngineCorrupt", sql)
+              assert.include(opened.failure.message, expected)
+            }
+          }
+        }
       }).pipe(Effect.provide(live), Effect.scoped)
   )
 

@@ -20,9 +20,12 @@ export const layoutVersion = 1
  */
 export const pageSizeBytes = 8_192
 
+const bookName = "icecore"
+const bookSql: string = `CREATE TABLE ${bookName} (id INTEGER PRIMARY KEY CHECK (id = 1), flushes INTEGER NOT NULL) STRICT`
+
 /** The one row of `icecore` exists to be changed: a commit that changes nothing writes nothing and syncs nothing. */
 export const createSql: string = `
-  CREATE TABLE icecore (id INTEGER PRIMARY KEY CHECK (id = 1), flushes INTEGER NOT NULL) STRICT;
+  ${bookSql};
   INSERT INTO icecore (id, flushes) VALUES (1, 0);
   PRAGMA application_id = ${applicationId};
   PRAGMA user_version = ${layoutVersion};
@@ -32,6 +35,24 @@ export const tableName = (keyspace: string): string => `ks_${keyspace}`
 
 export const createKeyspaceSql = (keyspace: string): string =>
   `CREATE TABLE ${tableName(keyspace)} (k BLOB NOT NULL PRIMARY KEY, v BLOB NOT NULL, c INTEGER NOT NULL) STRICT, WITHOUT ROWID`
+
+const statisticsSql: ReadonlySet<string> = new Set([
+  "CREATE TABLE sqlite_stat1(tbl,idx,stat)",
+  "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)"
+])
+
+/**
+ * What is wrong with a row of the schema of a database. Only our own tables may be there, exactly as they are made here: views, generated
+ * columns and triggers run what the file says, and the file may come from an archive of anybody. The statistics of `ANALYZE` may be there.
+ */
+export const inspectSchemaRow = (type: unknown, name: string, sql: unknown): string | undefined => {
+  if (type === "table" && statisticsSql.has(String(sql))) return undefined
+  const prefix = tableName("")
+  const expected =
+    name === bookName ? bookSql : name.startsWith(prefix) ? createKeyspaceSql(name.slice(prefix.length)) : undefined
+  if (expected === undefined) return `it has a ${type} ${JSON.stringify(name)}, which is not of its layout`
+  return type === "table" && sql === expected ? undefined : `its table ${name} is not as its layout says`
+}
 
 /** Bytes of an SQLite file's header, the part that {@link inspectHeader} looks at. */
 export const headerBytes = 100

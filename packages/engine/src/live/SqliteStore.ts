@@ -28,7 +28,15 @@ import {
   writerCacheKiB
 } from "./SqliteConnection.ts"
 import { resultCode, type SqliteConnection, type SqliteDriver, type SqliteStatement } from "./SqliteDriver.ts"
-import { createKeyspaceSql, createSql, headerBytes, inspectHeader, pageSizeBytes, tableName } from "./SqliteFormat.ts"
+import {
+  createKeyspaceSql,
+  createSql,
+  headerBytes,
+  inspectHeader,
+  inspectSchemaRow,
+  pageSizeBytes,
+  tableName
+} from "./SqliteFormat.ts"
 
 /**
  * Four rows a page. Of a row with more than 2,030 bytes SQLite keeps a part in the tree and the rest on pages of its own
@@ -112,7 +120,7 @@ const open = (driver: SqliteDriver, options: StoreOpenOptions, cacheKiB: number)
     const writer = readOnly ? openReading(driver, path) : openWriter(driver, path, false)
     opened.push(writer)
     requireVersion(writer)
-    requireLog(writer)
+    requireLayout(writer)
     if (!readOnly) {
       setCacheSize(writer, Math.min(cacheKiB, writerCacheKiB))
       createMissing(writer, keyspaces)
@@ -124,10 +132,20 @@ const open = (driver: SqliteDriver, options: StoreOpenOptions, cacheKiB: number)
   }
 }
 
+/** A database of which SQLite would say nothing, and that is none of ours. */
+class LayoutDamage extends Error {
+  /** `SQLITE_CORRUPT`. */
+  readonly errcode = 11
+}
+
 /** Also the first read of the file, with which the library recovers the log. */
-const requireLog = (connection: SqliteConnection): void => {
+const requireLayout = (connection: SqliteConnection): void => {
   const mode = connection.prepare("PRAGMA journal_mode").get()?.journal_mode
   if (mode !== "wal") throw new Error(`the journal mode is ${mode}, expected wal`)
+  for (const { name, sql, type } of connection.prepare("SELECT type, name, sql FROM sqlite_schema").iterate()) {
+    const problem = inspectSchemaRow(type, String(name), sql)
+    if (problem !== undefined) throw new LayoutDamage(problem)
+  }
   connection.prepare("SELECT flushes FROM icecore WHERE id = 1").get()
 }
 
