@@ -418,6 +418,21 @@ describe("Archive under limits", () => {
     }).pipe(Effect.provide(live))
   )
 
+  it.effect("Archive.extract refuses a tar of no database, and leaves nothing", () =>
+    Effect.gen(function* () {
+      const damaged = join([headerOf({ size: "00000000004\0" }), blocksOf("none"), tarEnd])
+      for (const [payload, tag] of [
+        [tarEnd, "EngineNotFound"],
+        [damaged, "EngineFailed"]
+      ] as const) {
+        yield* writeFile(forge(payload))
+        const failure = yield* Effect.flip(withEngine(Archive.extract(path, { directory: "/made" })))
+        assert.strictEqual(failure._tag, tag)
+        assert.deepStrictEqual(yield* namesAtRoot, ["archive"])
+      }
+    }).pipe(Effect.provide(live))
+  )
+
   it.effect("Archive.open of a pack holds its records to the limit", () =>
     Effect.gen(function* () {
       yield* saved("pack", 30)

@@ -1,7 +1,7 @@
 /**
  * `Archive.extract`. In this order; `|` is a barrier, before which everything has completed:
  *
- * 1. makes a private directory beside the target, and in it the database, durable by itself |
+ * 1. makes a private directory beside the target, and in it the database, durable by itself, and sees that it opens as a store |
  * 2. syncs the database's directory |
  * 3. renames it to the target |
  * 4. syncs the parent |
@@ -15,6 +15,7 @@ import type { ArchiveServices, ExtractError, ExtractOptions } from "../../Archiv
 import { ArchiveLimitExceeded, ArchiveRefused } from "../../ArchiveError.ts"
 import type { Engine } from "../../Engine.ts"
 import { storeKeyspaces } from "../../format/RecordLayout.ts"
+import * as RecordReader from "../../RecordReader.ts"
 import { boundsFor } from "./ArchiveBounds.ts"
 import { engineNamed, openArchive, type Probed, probe } from "./OpenArchive.ts"
 import * as PrivateDirectory from "./PrivateDirectory.ts"
@@ -37,9 +38,10 @@ export const extractArchive: (
   const made = `${yield* PrivateDirectory.make(parent)}/database`
   if (isCopyable(probed, options)) {
     const { bounds, outside } = probed
-    yield* engineNamed(path, outside.manifest.engine)
+    const engine = yield* engineNamed(path, outside.manifest.engine)
     yield* disk.makeDirectory(made)
     yield* TarUnpacking.unpack({ outside, bounds, directory: made, isDurable: true })
+    yield* requireStore(engine, made)
   } else {
     yield* copyRows(path, options, made)
   }
@@ -57,6 +59,12 @@ const isCopyable = (
   const { manifest } = probed.outside
   return manifest.encoding !== "pack" && (engine === undefined || engine === manifest.engine)
 }
+
+/** The bytes are those that were saved; that they are a record store is only seen by opening it. */
+const requireStore = Effect.fnUntraced(function* (engine: Engine, path: string) {
+  const { snapshot } = yield* engine.open({ path, keyspaces: storeKeyspaces, mode: "readOnly" })
+  yield* RecordReader.make({ reader: snapshot, path })
+}, Effect.scoped)
 
 /** Opens the archive and loads its rows into a new database, in one transaction. */
 const copyRows = Effect.fnUntraced(function* (
