@@ -27,6 +27,9 @@ import type { SyncId, SyncRun } from "./SyncRun.ts"
 /** Records of a page at most, and by default. */
 export const maxPageSize = 10_000
 
+/** Bytes of stored records with which a page ends, though it has fewer records than were asked for. The last one may go over it. */
+export const maxPageBytes: number = 64 * 1024 * 1024
+
 /** Rows that a page looks at by default, when its filter refuses most. */
 export const defaultScanLimit = 100_000
 

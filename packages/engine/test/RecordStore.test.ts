@@ -488,3 +488,22 @@ it.effect("RecordStore.checkpointSync refuses a token behind which the end of th
     })
   )
 )
+
+it.effect("RecordStore.list ends a page, and stream a step, with so many bytes of records that memory holds them", () =>
+  run((store) =>
+    Effect.gen(function* () {
+      const { sync_id: sync } = yield* store.startSync({ type: "full" })
+      const text = "t".repeat(6 * 2 ** 20)
+      for (let right = 0; right < 12; right++) yield* store.put(Pair, [{ left: "a", right, text }])
+      const first = yield* store.list(Pair, { sync })
+      assert.lengthOf(first.items, 11)
+      const rest = yield* store.list(Pair, { sync, pageToken: Option.getOrThrow(first.nextPageToken) })
+      assert.deepStrictEqual([rest.items.length, Option.isNone(rest.nextPageToken)], [1, true])
+      const steps: Array<number> = []
+      yield* Stream.runForEachArray(store.stream(Pair, { sync }), (pairs) =>
+        Effect.sync(() => steps.push(pairs.length))
+      )
+      assert.deepStrictEqual(steps, [2, 2, 2, 2, 2, 2])
+    })
+  )
+)

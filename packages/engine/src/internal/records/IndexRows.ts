@@ -95,7 +95,7 @@ const takeEntries = (options: TakeEntries): RecordCorrupt | undefined => {
     }
     const partsStart = (row === 0 ? 0 : rows.keyEnd[row - 1]!) + headerSizeBytes
     const partsEnd = partsStart - headerSizeBytes + entries.starts[row]! - 1
-    if (isEntryOf(rows.keys, partsStart, partsEnd, index, record)) take(builder, record)
+    if (isEntryOf(rows.keys, partsStart, partsEnd, index, record)) take(builder, record, value.length)
     else builder.orphanCount++
   }
   if (row > 0) builder.lastKey = keyOf(rows, row - 1).slice()

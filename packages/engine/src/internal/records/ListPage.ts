@@ -7,6 +7,7 @@ import {
   defaultScanLimit,
   InvalidPageToken,
   type ListOptions,
+  maxPageBytes,
   maxPageSize,
   type Page,
   type RecordListError
@@ -42,7 +43,13 @@ export const listPage: (
   }
   const mismatch = token === undefined ? undefined : PageToken.mismatch(token.token, listed)
   if (mismatch !== undefined) return yield* new InvalidPageToken({ path, detail: mismatch })
-  const page = yield* readPage(moment, query, { filter, pageSize, scanLimit, after: token?.token.lastKey })
+  const page = yield* readPage(moment, query, {
+    filter,
+    pageSize,
+    scanLimit,
+    maxBytes: maxPageBytes,
+    after: token?.token.lastKey
+  })
   return {
     items: page.items,
     nextPageToken: Option.map(nextAfter(page), (lastKey) => PageToken.encode(listed, lastKey)),

@@ -18,6 +18,8 @@ export interface PageLimits {
   readonly filter: ((record: unknown) => boolean) | undefined
   readonly pageSize: number
   readonly scanLimit: number
+  /** Bytes of stored records with which a page ends, from 1: those of the last one may go over it. */
+  readonly maxBytes: number
   /** The tuple behind which to go on. */
   readonly after: Uint8Array | undefined
 }
@@ -68,6 +70,9 @@ export const nextAfter = (builder: PageBuilder): Option.Option<Uint8Array> =>
 const streamPageSize = 1_000
 const behindPageSize = 50_000
 
+/** Bytes of stored records that end a step: decoded ones take some times that. */
+const streamPageBytes: number = 8 * 1024 * 1024
+
 /** All records of a query, in the view. */
 export const streamRecords = (
   view: SyncView,
@@ -78,7 +83,7 @@ export const streamRecords = (
   const pageSize = isBehind || query.access._tag === "Records" ? behindPageSize : streamPageSize
   return Stream.paginate(undefined as Uint8Array | undefined, (after) =>
     Effect.map(
-      readPage(view, query, { filter, pageSize, scanLimit: Number.MAX_SAFE_INTEGER, after }),
+      readPage(view, query, { filter, pageSize, scanLimit: Number.MAX_SAFE_INTEGER, maxBytes: streamPageBytes, after }),
       (builder) => [builder.items, nextAfter(builder)] as const
     )
   )

@@ -7,7 +7,11 @@ export interface PageBuilder {
   readonly filter: ((record: unknown) => boolean) | undefined
   readonly pageSize: number
   readonly scanLimit: number
+  /** Bytes of stored records with which the page is full, whatever is missing. */
+  readonly maxBytes: number
   readonly items: Array<unknown>
+  /** Of the records in `items`, as they are stored. */
+  bytes: number
   scannedCount: number
   orphanCount: number
   /** Of the last row looked at; undefined while there is none. */
@@ -21,6 +25,7 @@ export interface PageBuilderOptions {
   readonly filter: ((record: unknown) => boolean) | undefined
   readonly pageSize: number
   readonly scanLimit: number
+  readonly maxBytes: number
   /** Of the last row of the page before. */
   readonly after: Uint8Array | undefined
 }
@@ -28,6 +33,7 @@ export interface PageBuilderOptions {
 export const makeBuilder = ({ after, ...options }: PageBuilderOptions): PageBuilder => ({
   ...options,
   items: [],
+  bytes: 0,
   scannedCount: 0,
   orphanCount: 0,
   lastKey: after,
@@ -35,13 +41,17 @@ export const makeBuilder = ({ after, ...options }: PageBuilderOptions): PageBuil
 })
 
 export const isFull = (builder: PageBuilder): boolean =>
-  builder.items.length >= builder.pageSize || builder.scannedCount >= builder.scanLimit
+  builder.items.length >= builder.pageSize ||
+  builder.scannedCount >= builder.scanLimit ||
+  builder.bytes >= builder.maxBytes
 
 export const isDone = (builder: PageBuilder): boolean => builder.isEnd || isFull(builder)
 
-/** Takes a record whose turn it is, if the filter does. */
-export const take = (builder: PageBuilder, record: unknown): void => {
-  if (builder.filter === undefined || builder.filter(record)) builder.items.push(record)
+/** Takes a record whose turn it is, of so many bytes, if the filter does. */
+export const take = (builder: PageBuilder, record: unknown, sizeBytes: number): void => {
+  if (builder.filter !== undefined && !builder.filter(record)) return
+  builder.items.push(record)
+  builder.bytes += sizeBytes
 }
 
 /** Rows of the first read of a page with a filter at least: most of them will be refused. */

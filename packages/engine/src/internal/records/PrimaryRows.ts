@@ -54,7 +54,7 @@ const takeRow = (taking: Taking, { bytes, key, keySize, shared, valueEnd, valueS
     return false
   }
   builder.scannedCount++
-  take(builder, record)
+  take(builder, record, valueEnd - valueStart)
   return true
 }
 
@@ -72,5 +72,5 @@ export const readWholeKey: (
   if (record instanceof Undecodable) return yield* corrupt({ path: view.path, layout, key, undecodable: record })
   builder.scannedCount++
   builder.lastKey = key
-  take(builder, record)
+  take(builder, record, value.value.length)
 })
