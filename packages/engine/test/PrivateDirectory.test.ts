@@ -29,6 +29,15 @@ describe("PrivateDirectory", () => {
     }).pipe(Effect.provide(LiveDisk.layer), Effect.scoped)
   )
 
+  it.live("make makes no directory above its own, which the scope would leave", () =>
+    Effect.gen(function* () {
+      const parent = yield* temporaryDirectory
+      const failure = yield* Effect.flip(Effect.scoped(PrivateDirectory.make(path.join(parent, "missing"))))
+      assert.strictEqual(failure._tag, "DiskNotFound")
+      assert.deepStrictEqual(fs.readdirSync(parent), [])
+    }).pipe(Effect.provide(LiveDisk.layer), Effect.scoped)
+  )
+
   it.live("make refuses a directory that was there already, and leaves it", () =>
     Effect.gen(function* () {
       const parent = yield* temporaryDirectory
