@@ -84,6 +84,8 @@ export interface ChunkCursor {
   /** Of the row: its first `keySize` bytes. */
   readonly key: Uint8Array
   keySize: number
+  /** Bytes that it shares with the row before, in its chunk. */
+  shared: number
   isDelete: boolean
 }
 
@@ -92,6 +94,7 @@ export const makeCursor = (): ChunkCursor => ({
   at: 0,
   key: new Uint8Array(maxKeySizeBytes),
   keySize: 0,
+  shared: 0,
   isDelete: false
 })
 
@@ -108,6 +111,7 @@ export const nextRow = (cursor: ChunkCursor): boolean => {
   }
   for (let byte = 0; byte < size; byte++) key[shared + byte] = bytes[at + byte]!
   cursor.keySize = shared + size
+  cursor.shared = shared
   cursor.isDelete = (head & 1) === 1
   cursor.at = at + size
   return true

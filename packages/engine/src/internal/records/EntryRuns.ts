@@ -1,6 +1,6 @@
 /** Writes runs of index entries and reads them again, all at once and in order. */
 import { Effect, Option } from "effect"
-import { type Database, type EngineReadError, maxKeySizeBytes } from "../../Engine.ts"
+import type { Database, EngineReadError } from "../../Engine.ts"
 import {
   type ChunkCursor,
   chunkSizeBytes,
@@ -12,7 +12,7 @@ import {
 import { metaKeyspace } from "../../format/RecordLayout.ts"
 import type { SortedRows } from "../../kernel/ByteSort.ts"
 import * as RowArena from "../../kernel/RowArena.ts"
-import { type OpenRun, pop, push, sink } from "../../kernel/RunHeap.ts"
+import * as RunTree from "../../kernel/RunTree.ts"
 import { StoreCorrupt } from "../../RecordError.ts"
 import type { BlockChanges } from "./MergeDesk.ts"
 
@@ -63,40 +63,50 @@ export const readRuns: (
   path: string,
   runs: EntryRuns
 ) => Effect.Effect<RunReading, EngineReadError | StoreCorrupt> = Effect.fnUntraced(function* (database, path, runs) {
-  const heap: Array<OpenRun> = []
-  const last: LastKey = { key: new Uint8Array(maxKeySizeBytes), size: 0 }
+  const opened: Array<RunTree.OpenRun> = []
   const nextChunk = runs.chunkCounts.map(() => 0)
   const corrupt = (detail: string): StoreCorrupt => new StoreCorrupt({ path, part: "bookkeeping", detail })
 
-  /** Comes to the first row of the run's next chunk; false behind the last one. */
-  const load = Effect.fnUntraced(function* (open: OpenRun): Effect.fn.Return<boolean, EngineReadError | StoreCorrupt> {
+  /** Comes to the first row of the run's next chunk, or behind the last one. */
+  const load = Effect.fnUntraced(function* (
+    open: RunTree.OpenRun
+  ): Effect.fn.Return<void, EngineReadError | StoreCorrupt> {
     const { cursor, run } = open
     const chunk = nextChunk[run]!++
-    if (chunk === runs.chunkCounts[run]) return false
+    open.isSpent = chunk === runs.chunkCounts[run]
+    if (open.isSpent) return
     const bytes = yield* database.get(metaKeyspace, entryRunKey(runs.sync, run, chunk))
     if (Option.isNone(bytes)) return yield* corrupt(`chunk ${chunk} of run ${run} is gone`)
+    const before = cursor.key.slice(0, cursor.keySize)
     cursor.bytes = bytes.value
     cursor.at = 0
     cursor.keySize = 0
-    return yield* Effect.try({ try: () => nextRow(cursor), catch: (cause) => corrupt(String(cause)) })
+    open.isSpent = !(yield* Effect.try({ try: () => nextRow(cursor), catch: (cause) => corrupt(String(cause)) }))
+    open.shared = sharedWith(before, cursor)
   })
 
   for (const run of runs.chunkCounts.keys()) {
-    const open: OpenRun = { run, cursor: makeCursor() }
-    if (yield* load(open)) push(heap, open)
+    const open: RunTree.OpenRun = { run, cursor: makeCursor(), shared: 0, isSpent: false }
+    yield* load(open)
+    opened.push(open)
   }
+  const tree = RunTree.make(opened)
 
   return {
     fill: Effect.fnUntraced(function* (arena, limitBytes) {
       const shared: Array<number> = []
-      while (heap.length > 0 && RowArena.sizeBytes(arena) < limitBytes) {
-        const isSpent = yield* Effect.try({
-          try: () => takeRows(heap, arena, shared, last, limitBytes),
+      for (
+        let open = RunTree.first(tree);
+        open !== undefined && RowArena.sizeBytes(arena) < limitBytes;
+        open = RunTree.first(tree)
+      ) {
+        const spent = yield* Effect.try({
+          try: () => takeRows(tree, arena, shared, limitBytes),
           catch: (cause) => corrupt(String(cause))
         })
-        if (!isSpent) continue
-        if (yield* load(heap[0]!)) sink(heap)
-        else pop(heap)
+        if (spent === undefined) continue
+        yield* load(spent)
+        RunTree.next(tree)
       }
       const count = arena.rowCount
       return {
@@ -110,42 +120,34 @@ export const readRuns: (
 })
 
 /**
- * Moves rows to the arena until the first run's chunk is spent (true) or the arena has enough (false). A row with the key of the one
+ * Moves rows to the arena until the chunk of a run is spent, which is returned, or the arena has enough. A row with the key of the one
  * before it is of an older run, and left out.
  */
 const takeRows = (
-  heap: Array<OpenRun>,
+  tree: RunTree.RunTree,
   arena: RowArena.RowArena,
   shared: Array<number>,
-  last: LastKey,
   limitBytes: number
-): boolean => {
+): RunTree.OpenRun | undefined => {
   while (RowArena.sizeBytes(arena) < limitBytes) {
-    const { cursor } = heap[0]!
-    const common = sharedWith(last, cursor)
-    if (common < cursor.keySize || common < last.size) {
-      shared.push(arena.rowCount === 0 ? 0 : common)
+    const open = RunTree.first(tree)!
+    const { cursor } = open
+    if (open.shared < cursor.keySize) {
+      shared.push(arena.rowCount === 0 ? 0 : open.shared)
       RowArena.append(arena, cursor.isDelete, cursor.key, cursor.keySize, noValue)
-      for (let byte = common; byte < cursor.keySize; byte++) last.key[byte] = cursor.key[byte]!
-      last.size = cursor.keySize
     }
-    if (!nextRow(cursor)) return true
-    sink(heap)
+    if (!nextRow(cursor)) return open
+    open.shared = cursor.shared
+    RunTree.next(tree)
   }
-  return false
+  return undefined
 }
 
 const noValue = new Uint8Array()
 
-/** The key of the last row that was moved: its first `size` bytes. */
-interface LastKey {
-  readonly key: Uint8Array
-  size: number
-}
-
-const sharedWith = (last: LastKey, { key, keySize }: ChunkCursor): number => {
-  const end = Math.min(last.size, keySize)
+const sharedWith = (before: Uint8Array, { key, keySize }: ChunkCursor): number => {
+  const end = Math.min(before.length, keySize)
   let common = 0
-  while (common < end && last.key[common] === key[common]) common++
+  while (common < end && before[common] === key[common]) common++
   return common
 }
