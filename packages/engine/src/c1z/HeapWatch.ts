@@ -9,7 +9,7 @@
 const growthBytes: number = 8 * 1024 * 1024
 
 /** So many times as long as a collection took there is no other: the heap is that of the whole program, and may be large. */
-const restFactor = 2
+const restFactor = 1
 
 type Collect = (isSynchronous: boolean) => void
 

@@ -8,7 +8,7 @@ const bun = fileURLToPath(new URL("../../../../node_modules/.bin/bun", import.me
 const program = fileURLToPath(new URL("../programs/C1zMemory.ts", import.meta.url))
 
 const grantCount = 150_000
-const limitMegabytes = 280
+const limitMegabytes = 300
 
 describe("C1z in memory", () => {
   it.live.skipIf(process.platform !== "linux")(
