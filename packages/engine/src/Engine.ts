@@ -173,6 +173,13 @@ export interface ScanOptions extends Range {
   readonly limit?: number
 }
 
+/** The beginning of a scan. */
+export interface Page {
+  readonly rows: ReadonlyArray<Row>
+  /** There is nothing behind the rows that a scan would give. False says nothing; there are rows then, unless the limit is 0. */
+  readonly isEnd: boolean
+}
+
 /** Collects the changes of one write. Later calls win over earlier ones. Buffers are copied or consumed before the write returns. */
 export interface WriteBatch {
   readonly put: (keyspace: string, key: Uint8Array, value: Uint8Array) => void
@@ -207,6 +214,11 @@ export interface Reader {
     keyspace: string,
     keys: ReadonlyArray<Uint8Array>
   ) => Effect.Effect<ReadonlyArray<Option.Option<Row>>, EngineReadError>
+  /**
+   * The first rows that {@link Reader.scan} would give: as many as fit, at most 1,000 and the first that takes them to 1 MiB.
+   * For callers who need few rows: it costs a fraction of a stream.
+   */
+  readonly page: (keyspace: string, options?: ScanOptions) => Effect.Effect<Page, EngineReadError>
   /** Rows in key order, all from the moment the stream starts. Comes in batches; stopping early is fine. */
   readonly scan: (keyspace: string, options?: ScanOptions) => Stream.Stream<Row, EngineReadError>
 }

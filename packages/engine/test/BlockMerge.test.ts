@@ -204,6 +204,8 @@ const counting = (reader: Reader): { readonly reader: Reader; readonly counted: 
       ...reader,
       floor: (name, key) => Effect.tap(reader.floor(name, key), () => Effect.sync(() => add(1))),
       floorMany: (name, keys) => Effect.tap(reader.floorMany(name, keys), () => Effect.sync(() => add(keys.length))),
+      page: (name, options) =>
+        Effect.tap(reader.page(name, options), ({ rows }) => Effect.sync(() => add(rows.length))),
       scan: (name, options) => Stream.tap(reader.scan(name, options), () => Effect.sync(() => add(1)))
     }
   }

@@ -109,7 +109,22 @@ const hexAll = <A>(found: ReadonlyArray<Option.Option<A>>, text: (each: A) => st
   found.map((each) => (Option.isSome(each) ? text(each.value) : "none"))
 
 const scanOf = (reader: Reader, keyspace: string, options: ScanOptions) =>
-  Effect.map(Stream.runCollect(reader.scan(keyspace, options)), (rows) => rows.map(hexRow))
+  Effect.gen(function* () {
+    const rows = yield* Stream.runCollect(reader.scan(keyspace, options))
+    const paged: Array<Row> = []
+    for (let isEnd = false, range = options; !isEnd && range.limit !== 0; ) {
+      const page = yield* reader.page(keyspace, range)
+      paged.push(...page.rows)
+      isEnd = page.isEnd
+      const last = paged.at(-1)
+      if (last !== undefined)
+        range = { ...options, ...(options.reverse === true ? { lt: last.key } : { gt: last.key }) }
+      if (options.limit !== undefined) range = { ...range, limit: options.limit - paged.length }
+      assert.isTrue(isEnd || page.rows.length > 0)
+    }
+    assert.deepStrictEqual(paged.map(hexRow), rows.map(hexRow))
+    return rows.map(hexRow)
+  })
 
 describe("PackRows", () => {
   it.effect(

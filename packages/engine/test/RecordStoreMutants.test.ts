@@ -115,6 +115,10 @@ const mutants: ReadonlyArray<Mutant> = [
     name: "leaves out the last row of a scan",
     spoil: (database) =>
       readersOf(database, (reader) => ({
+        page: (keyspace, options) =>
+          Effect.map(reader.page(keyspace, options), (page) =>
+            page.isEnd && keyspace !== "meta" ? { ...page, rows: page.rows.slice(0, -1) } : page
+          ),
         scan: (keyspace, options) =>
           keyspace === "meta"
             ? reader.scan(keyspace, options)

@@ -138,6 +138,7 @@ const open = Effect.fnUntraced(function* (
     getMany: (keyspace, keys) => read((database) => database.getMany(keyspace, keys)),
     floor: (keyspace, key) => read((database) => database.floor(keyspace, key)),
     floorMany: (keyspace, keys) => read((database) => database.floorMany(keyspace, keys)),
+    page: (keyspace, scan) => read((database) => database.page(keyspace, scan)),
     scan: (keyspace, scan) => Stream.unwrap(Effect.map(held, (database) => database.scan(keyspace, scan))),
     write: (build, write) => change((database) => database.write(build, write)),
     flush: change((database) => database.flush),

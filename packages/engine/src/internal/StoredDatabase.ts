@@ -18,6 +18,7 @@ import {
   type EngineWriteError,
   type KeyspaceStats,
   maxKeySizeBytes,
+  type Page,
   type Reader,
   type Replacement,
   type Row,
@@ -25,7 +26,7 @@ import {
   type WriteBatch
 } from "../Engine.ts"
 import { after, boundsOf, compareBytes, contains } from "./Bounds.ts"
-import { type PageBounds, pageRowCount, type Store, type StoreFault, type StoreReader } from "./Store.ts"
+import { type PageBounds, pageBytes, pageRowCount, type Store, type StoreFault, type StoreReader } from "./Store.ts"
 import { applyBatch, BatchThrew, keyRefusal, keyspaceRefusal, valueRefusal } from "./StoreBatch.ts"
 import { StoreDamage } from "./StoreDamage.ts"
 import { makeWriteLock } from "./WriteLock.ts"
@@ -136,6 +137,27 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
     if (readers.delete(reader)) reader.release()
   }
 
+  const limitRefusal = (limit: number | undefined): EngineMisuse | undefined =>
+    limit === undefined || limit === Number.POSITIVE_INFINITY || (Number.isSafeInteger(limit) && limit >= 0)
+      ? undefined
+      : misuse(`a scan limit is a whole number from 0, got ${limit}`)
+
+  const pageWith = (
+    read: (use: (reader: StoreReader) => Page) => Page,
+    released: () => boolean,
+    keyspace: string,
+    scan: ScanOptions
+  ): Effect.Effect<Page, EngineReadError> =>
+    Effect.suspend(() => {
+      const refusal = limitRefusal(scan.limit)
+      if (refusal !== undefined) return Effect.fail(refusal)
+      return reading(keyspace, [], released, (index) => {
+        const bounds = boundsOf(scan)
+        if (bounds === undefined || scan.limit === 0) return { rows: [], isEnd: bounds === undefined }
+        return read((reader) => readPage(reader, index, bounds, scan))
+      })
+    })
+
   const scanWith = (
     acquire: Effect.Effect<StoreReader, EngineReadError, Scope.Scope>,
     released: () => boolean,
@@ -145,9 +167,8 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
     const reverse = scan.reverse === true
     const pull = Effect.fnUntraced(function* () {
       const limit = scan.limit ?? Number.POSITIVE_INFINITY
-      if (limit !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(limit) && limit >= 0)) {
-        return yield* misuse(`a scan limit is a whole number from 0, got ${limit}`)
-      }
+      const refusal = limitRefusal(limit)
+      if (refusal !== undefined) return yield* refusal
       // Fails on an unknown keyspace even when nothing can be in range.
       yield* reading(keyspace, [], released, () => undefined)
       const reader = yield* acquire
@@ -198,29 +219,29 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
         reading(keyspace, keys, released, (index) =>
           keys.map((key) => Option.fromUndefinedOr(reader.floor(index, key)))
         ),
+      page: (keyspace, scan = {}) => pageWith((use) => use(reader), released, keyspace, scan),
       scan: (keyspace, scan = {}) => scanWith(Effect.succeed(reader), released, keyspace, scan)
     }
   })
 
+  const withReader = <A>(use: (reader: StoreReader) => A): A => {
+    const reader = store.openReader()
+    try {
+      return use(reader)
+    } finally {
+      reader.release()
+    }
+  }
+
   const getMany: Database["getMany"] = (keyspace, keys) =>
-    reading(keyspace, keys, never, (index) => {
-      const reader = store.openReader()
-      try {
-        return keys.map((key) => Option.fromUndefinedOr(reader.get(index, key)))
-      } finally {
-        reader.release()
-      }
-    })
+    reading(keyspace, keys, never, (index) =>
+      withReader((reader) => keys.map((key) => Option.fromUndefinedOr(reader.get(index, key))))
+    )
 
   const floorMany: Database["floorMany"] = (keyspace, keys) =>
-    reading(keyspace, keys, never, (index) => {
-      const reader = store.openReader()
-      try {
-        return keys.map((key) => Option.fromUndefinedOr(reader.floor(index, key)))
-      } finally {
-        reader.release()
-      }
-    })
+    reading(keyspace, keys, never, (index) =>
+      withReader((reader) => keys.map((key) => Option.fromUndefinedOr(reader.floor(index, key))))
+    )
 
   // Writes.
 
@@ -353,6 +374,7 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
     floor: (keyspace, key) =>
       reading(keyspace, [key], never, (index) => Option.fromUndefinedOr(store.floor(index, key))),
     floorMany,
+    page: (keyspace, scan = {}) => pageWith(withReader, never, keyspace, scan),
     scan: (keyspace, scan = {}) => scanWith(scopedReader, never, keyspace, scan),
     write: (build, { durability = "synced" } = {}) => lock.withLock(write(build, durability)),
     // An abandoned sync would end, or fail, in the middle of what is written after it.
@@ -376,6 +398,18 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
   })
 
   return { database, close }
+}
+
+const readPage = (reader: StoreReader, index: number, bounds: PageBounds, { limit, reverse }: ScanOptions): Page => {
+  const most = Math.min(pageRowCount, limit ?? pageRowCount)
+  const rows = reader.page(index, bounds, reverse === true, most)
+  return { rows, isEnd: rows.length < most && sizeOf(rows) < pageBytes }
+}
+
+const sizeOf = (rows: ReadonlyArray<Row>): number => {
+  let bytes = 0
+  for (const { key, value } of rows) bytes += key.length + value.length
+  return bytes
 }
 
 /** A synchronous library call as an effect; what it throws is an expected failure. */

@@ -11,6 +11,7 @@ import {
   EngineFailed,
   EngineMisuse,
   type EngineReadError,
+  type Page,
   type Reader,
   type Row,
   type ScanOptions
@@ -19,7 +20,7 @@ import type { ManifestPart } from "../../format/ArchiveFormat.ts"
 import * as PackRowsFormat from "../../format/PackRowsFormat.ts"
 import { storeKeyspaces } from "../../format/RecordLayout.ts"
 import { boundsOf, contains } from "../Bounds.ts"
-import type { PageBounds } from "../Store.ts"
+import { type PageBounds, pageBytes, pageRowCount } from "../Store.ts"
 import { keyRefusal, keyspaceRefusal } from "../StoreBatch.ts"
 import { type ArchiveBounds, packFailure } from "./ArchiveBounds.ts"
 import type { ArchiveOutside } from "./ArchiveOutside.ts"
@@ -214,32 +215,60 @@ const makeReader = (
   const getMany: Reader["getMany"] = (name, keys) => lookUp(name, keys, valueIn)
   const floorMany: Reader["floorMany"] = (name, keys) => lookUp(name, keys, rowIn)
 
+  /** Gives the rows of one group after the other; undefined at the end. */
+  const openScan = Effect.fnUntraced(function* (
+    name: string,
+    options: ScanOptions
+  ): Effect.fn.Return<Effect.Effect<readonly [Row, ...Array<Row>] | undefined, EngineReadError>, EngineReadError> {
+    const limit = options.limit ?? Number.POSITIVE_INFINITY
+    if (limit !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(limit) && limit >= 0)) {
+      return yield* misuse(`a scan limit is a whole number from 0, got ${limit}`)
+    }
+    const keyspace = yield* keyspaceOf(name, [])
+    const bounds = boundsOf(options)
+    const reverse = options.reverse === true
+    const range = bounds === undefined ? undefined : groupsWithin(keyspace.fences, bounds)
+    let index = range === undefined ? 0 : reverse ? range.last : range.first
+    let left = limit
+    return Effect.gen(function* () {
+      for (;;) {
+        if (bounds === undefined || range === undefined || left === 0) return undefined
+        if (index < range.first || index > range.last) return undefined
+        yield* keyspaceOf(name, [])
+        const rows = rowsWithin(yield* groupAt(keyspace, index), bounds, reverse, left)
+        index += reverse ? -1 : 1
+        left -= rows.length
+        if (isFilled(rows)) return rows
+      }
+    })
+  })
+
   const scan = (name: string, options: ScanOptions): Stream.Stream<Row, EngineReadError> =>
     Stream.fromPull(
-      Effect.gen(function* () {
-        const limit = options.limit ?? Number.POSITIVE_INFINITY
-        if (limit !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(limit) && limit >= 0)) {
-          return yield* misuse(`a scan limit is a whole number from 0, got ${limit}`)
-        }
-        const keyspace = yield* keyspaceOf(name, [])
-        const bounds = boundsOf(options)
-        const reverse = options.reverse === true
-        const range = bounds === undefined ? undefined : groupsWithin(keyspace.fences, bounds)
-        let index = range === undefined ? 0 : reverse ? range.last : range.first
-        let left = limit
-        return Effect.gen(function* () {
-          for (;;) {
-            if (bounds === undefined || range === undefined || left === 0) return yield* Cause.done()
-            if (index < range.first || index > range.last) return yield* Cause.done()
-            yield* keyspaceOf(name, [])
-            const rows = rowsWithin(yield* groupAt(keyspace, index), bounds, reverse, left)
-            index += reverse ? -1 : 1
-            left -= rows.length
-            if (isFilled(rows)) return rows
-          }
-        })
-      })
+      Effect.map(openScan(name, options), (next) =>
+        Effect.flatMap(next, (rows) => (rows === undefined ? Cause.done() : Effect.succeed(rows)))
+      )
     )
+
+  const page = Effect.fnUntraced(function* (
+    name: string,
+    options: ScanOptions
+  ): Effect.fn.Return<Page, EngineReadError> {
+    const most = Math.min(pageRowCount, options.limit ?? pageRowCount)
+    const next = yield* openScan(name, { ...options, limit: most })
+    const rows: Array<Row> = []
+    let bytes = 0
+    while (rows.length < most && bytes < pageBytes) {
+      const some = yield* next
+      if (some === undefined) return { rows, isEnd: true }
+      for (const row of some) {
+        if (bytes >= pageBytes) break
+        rows.push(row)
+        bytes += row.key.length + row.value.length
+      }
+    }
+    return { rows, isEnd: false }
+  })
 
   return {
     moment: {},
@@ -247,6 +276,7 @@ const makeReader = (
     getMany,
     floor: (name, key) => Effect.map(floorMany(name, [key]), (found) => found[0]!),
     floorMany,
+    page: (name, options = {}) => page(name, options),
     scan: (name, options = {}) => scan(name, options)
   }
 }

@@ -1,5 +1,5 @@
 /** Reads blocks one after another, in bounded numbers. */
-import { Effect, Stream } from "effect"
+import { Effect } from "effect"
 import type { EngineReadError, Range, Reader, Row } from "../../Engine.ts"
 
 export interface BlockScanOptions {
@@ -18,19 +18,29 @@ export interface ScannedBlocks {
   readonly isEnd: boolean
 }
 
-export const scanBlocks = (
-  reader: Reader,
-  { keyspace, limit, maxBytes, range, reverse = false }: BlockScanOptions
-): Effect.Effect<ScannedBlocks, EngineReadError> =>
-  Effect.suspend(() => {
-    let bytes = 0
-    const scan = reader.scan(keyspace, { ...range, reverse, limit })
-    const taken = Stream.takeUntil(scan, ({ value }) => {
-      bytes += value.length
-      return bytes >= maxBytes
-    })
-    return Effect.map(Stream.runCollect(taken), (blocks) => ({
-      blocks,
-      isEnd: blocks.length < limit && bytes < maxBytes
-    }))
+export const scanBlocks: (reader: Reader, options: BlockScanOptions) => Effect.Effect<ScannedBlocks, EngineReadError> =
+  Effect.fnUntraced(function* (reader, { keyspace, limit, maxBytes, range, reverse = false }) {
+    let left: Range = range
+    let blocks: ReadonlyArray<Row> = []
+    for (let bytes = 0; ; ) {
+      const page = yield* reader.page(keyspace, { ...left, reverse, limit: limit - blocks.length })
+      const taken = countTaken(page.rows, maxBytes - bytes)
+      if (taken < page.rows.length) return { blocks: [...blocks, ...page.rows.slice(0, taken)], isEnd: false }
+      blocks = blocks.length === 0 ? page.rows : [...blocks, ...page.rows]
+      if (page.isEnd || blocks.length === limit) return { blocks, isEnd: page.isEnd }
+      for (const { value } of page.rows) bytes += value.length
+      if (bytes >= maxBytes) return { blocks, isEnd: false }
+      const { key } = page.rows[page.rows.length - 1]!
+      left = reverse ? { ...range, lt: key } : { ...range, gt: key }
+    }
   })
+
+/** How many of the blocks are taken until their values have so many bytes. */
+const countTaken = (blocks: ReadonlyArray<Row>, maxBytes: number): number => {
+  let bytes = 0
+  for (let index = 0; index < blocks.length; index++) {
+    if (bytes >= maxBytes) return index
+    bytes += blocks[index]!.value.length
+  }
+  return blocks.length
+}

@@ -67,12 +67,35 @@ export const getText = (
   key: string
 ): Effect.Effect<string | undefined, EngineReadError> => Effect.map(reader.get(keyspace, bytes(key)), optionText)
 
-export const scanTexts = (
+/** The rows of a scan, which pages give too. */
+export const scanTexts: (
   reader: Reader,
   keyspace: string,
   options?: ScanOptions
-): Effect.Effect<ReadonlyArray<string>, EngineReadError> =>
-  Effect.map(Stream.runCollect(reader.scan(keyspace, options)), rowTexts)
+) => Effect.Effect<ReadonlyArray<string>, EngineReadError> = Effect.fnUntraced(function* (reader, keyspace, options) {
+  const texts = rowTexts(yield* Stream.runCollect(reader.scan(keyspace, options)))
+  assert.deepEqual(yield* pagedTexts(reader, keyspace, options), texts, "pages give what a scan gives")
+  return texts
+})
+
+/** Page behind page, each behind the last row of the one before. */
+const pagedTexts = Effect.fnUntraced(function* (
+  reader: Reader,
+  keyspace: string,
+  options: ScanOptions = {}
+): Effect.fn.Return<ReadonlyArray<string>, EngineReadError> {
+  const texts: Array<string> = []
+  let range = options
+  for (;;) {
+    const { isEnd, rows } = yield* reader.page(keyspace, range)
+    texts.push(...rowTexts(rows))
+    const left = (options.limit ?? Number.POSITIVE_INFINITY) - texts.length
+    if (isEnd || left === 0) return texts
+    assert.ok(rows.length > 0, "a page without rows is the last")
+    const { key } = rows[rows.length - 1]!
+    range = { ...options, limit: left, ...(options.reverse === true ? { lt: key } : { gt: key }) }
+  }
+})
 
 /** Puts each `k=v`, synced, in one batch. */
 export const putAll = (
