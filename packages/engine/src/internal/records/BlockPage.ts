@@ -46,11 +46,12 @@ const guessedRows = 32
 export const page = (reader: Reader, options: PageOptions): Effect.Effect<ReadPage, BlockReadError> =>
   Effect.suspend(() => {
     const rows = RowPage.make()
+    const turning = options.reverse === true ? { rows, turned: RowPage.make() } : undefined
     const take = (cursor: BlockCursor.BlockCursor): boolean => {
       RowPage.addCursorRow(rows, cursor)
       return true
     }
-    return Effect.map(readRows(reader, options, makePaging(options, rows, take)), (isEnd) => ({ rows, isEnd }))
+    return Effect.map(readRows(reader, options, makePaging(options, take, turning)), (isEnd) => ({ rows, isEnd }))
   })
 
 /**
@@ -58,7 +59,7 @@ export const page = (reader: Reader, options: PageOptions): Effect.Effect<ReadPa
  * those that were taken.
  */
 export const walk = (reader: Reader, { take, ...options }: WalkOptions): Effect.Effect<boolean, BlockReadError> =>
-  Effect.suspend(() => readRows(reader, options, makePaging(options, RowPage.make(), take)))
+  Effect.suspend(() => readRows(reader, options, makePaging(options, take)))
 
 const readRows: (reader: Reader, options: PageOptions, paging: Paging) => Effect.Effect<boolean, BlockReadError> =
   Effect.fnUntraced(function* (reader, options, paging) {
@@ -101,16 +102,13 @@ interface Paging {
   /** Rows before it, in the direction of the page, are not wanted. */
   readonly edge: Uint8Array
   readonly isEdgeWanted: boolean
-  readonly isReverse: boolean
   readonly limit: number
   readonly maxBytes: number
   readonly cursor: BlockCursor.BlockCursor
   readonly take: (cursor: BlockCursor.BlockCursor) => boolean
-  /** Where rows that are turned round go. */
-  readonly rows: RowPage.RowPage
+  /** For rows that are turned round: where they go, and those of one block. */
+  readonly turning: Turning | undefined
   rowCount: number
-  /** Rows of one block, to be turned round. */
-  readonly turned: RowPage.RowPage
   /** The next row may be before the edge. */
   isAtEdge: boolean
   blockCount: number
@@ -121,22 +119,26 @@ interface Paging {
   isPast: boolean
 }
 
+interface Turning {
+  readonly rows: RowPage.RowPage
+  readonly turned: RowPage.RowPage
+}
+
+/** PERF: without a page of rows that nothing is put into: 8 KiB for each, which a small page notices. */
 const makePaging = (
   { after, from, limit, maxBytes = defaultMaxBytes, prefix, reverse = false }: PageOptions,
-  rows: RowPage.RowPage,
-  take: Paging["take"]
+  take: Paging["take"],
+  turning?: Turning
 ): Paging => ({
   prefix,
   edge: after ?? from ?? prefix,
   isEdgeWanted: after === undefined,
-  isReverse: reverse,
   limit,
   maxBytes,
   cursor: BlockCursor.make(),
   take,
-  rows,
+  turning,
   rowCount: 0,
-  turned: RowPage.make(),
   isAtEdge: !reverse || after !== undefined || from !== undefined,
   blockCount: 0,
   bytes: 0,
@@ -158,8 +160,8 @@ const takeBlocks = (paging: Paging, blocks: ReadonlyArray<Row>): void => {
     paging.blockCount++
     paging.bytes += block.value.length
     BlockCursor.start(paging.cursor, block.key, block.value)
-    if (paging.isReverse) takeReversed(paging)
-    else takeForward(paging)
+    if (paging.turning === undefined) takeForward(paging)
+    else takeReversed(paging, paging.turning)
   }
 }
 
@@ -184,8 +186,8 @@ const takeForward = (paging: Paging): void => {
   }
 }
 
-const takeReversed = (paging: Paging): void => {
-  const { cursor, edge, isEdgeWanted, limit, prefix, rows, turned } = paging
+const takeReversed = (paging: Paging, { rows, turned }: Turning): void => {
+  const { cursor, edge, isEdgeWanted, limit, prefix } = paging
   RowPage.clear(turned)
   while (BlockCursor.next(cursor)) {
     if (paging.isAtEdge) {
