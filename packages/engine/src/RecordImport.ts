@@ -5,16 +5,16 @@
  * failure or a crash leaves a run that is plainly unfinished, and importing again with `resume` finishes it.
  */
 import { Effect, Stream } from "effect"
-import type { ImportInput, ImportLineInvalid } from "./internal/records/ImportLines.ts"
-import * as ImportRun from "./internal/records/ImportRun.ts"
-import * as LineImport from "./internal/records/LineImport.ts"
+import type { ImportInput, ImportLineInvalid } from "./internal/records/moving/ImportLines.ts"
+import * as ImportRun from "./internal/records/moving/ImportRun.ts"
+import * as LineImport from "./internal/records/moving/LineImport.ts"
 import type { RecordListError, RecordReader } from "./RecordReader.ts"
 import type { RecordStore } from "./RecordStore.ts"
 import type { SyncId } from "./SyncRun.ts"
 
-export { type ImportInput, ImportLineInvalid, openLines } from "./internal/records/ImportLines.ts"
-export { ImportIncomplete, type ImportRunError } from "./internal/records/ImportRun.ts"
-export type { ImportCounts, ImportError, ImportOptions, LinesOptions } from "./internal/records/LineImport.ts"
+export { type ImportInput, ImportLineInvalid, openLines } from "./internal/records/moving/ImportLines.ts"
+export { ImportIncomplete, type ImportRunError } from "./internal/records/moving/ImportRun.ts"
+export type { ImportCounts, ImportError, ImportOptions, LinesOptions } from "./internal/records/moving/LineImport.ts"
 
 type ImportCounts = LineImport.ImportCounts
 type ImportError = LineImport.ImportError

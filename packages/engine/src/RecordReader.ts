@@ -8,7 +8,7 @@
 import { Data, type Effect, type Option, type Scope, type Stream } from "effect"
 import type { BlockCorrupt } from "./BlockError.ts"
 import type { EngineReadError, EngineWriteError, Reader } from "./Engine.ts"
-import { makeReader } from "./internal/records/MakeReader.ts"
+import { makeReader } from "./internal/records/reading/MakeReader.ts"
 import type { CheckOptions, CheckReport } from "./RecordCheck.ts"
 import type {
   NoFinishedSync,

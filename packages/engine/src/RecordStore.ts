@@ -14,7 +14,7 @@
 import { Context, type Effect, Layer, type Option, type Scope } from "effect"
 import type { CleanupPlan, CleanupPolicy } from "./CleanupPolicy.ts"
 import type { Database, Engine, EngineOpenError, OpenMode } from "./Engine.ts"
-import { open as openStore } from "./internal/records/OpenStore.ts"
+import { open as openStore } from "./internal/records/opening/OpenStore.ts"
 import type {
   NoCurrentSync,
   NotRecordStore,
@@ -36,7 +36,7 @@ export {
   maxAtomicBytes,
   maxAtomicRecordCount,
   minArenaBytes
-} from "./internal/records/StoreLimits.ts"
+} from "./internal/records/opening/StoreLimits.ts"
 
 /** What opening can fail with. */
 export type RecordOpenError = EngineOpenError | RecordReadError | NotRecordStore | RecordTypeChanged | RecordMisuse

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Crc32c } from "@icecore/codec"
 import { Result } from "effect"
 import { Base64Url } from "effect/encoding"
-import * as PageToken from "../src/internal/records/PageToken.ts"
+import * as PageToken from "../src/internal/records/reading/PageToken.ts"
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 

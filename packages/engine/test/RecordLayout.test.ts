@@ -23,8 +23,8 @@ import {
   encodeSyncBook,
   layoutOf
 } from "../src/format/StoreSchema.ts"
-import { KeyTooLong, make, writeEntryKey, writeRecordKey } from "../src/internal/records/RecordKeys.ts"
-import { plan } from "../src/internal/records/SchemaPlan.ts"
+import { plan } from "../src/internal/records/opening/SchemaPlan.ts"
+import { KeyTooLong, make, writeEntryKey, writeRecordKey } from "../src/internal/records/writing/RecordKeys.ts"
 import * as RecordType from "../src/RecordType.ts"
 
 const syncHex = "0669f7efb5a1cd34b5f99d1154fb6853345c9735"

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
 import { emptySchema, type StoreSchema } from "../src/format/StoreSchema.ts"
-import { plan, type SchemaPlan } from "../src/internal/records/SchemaPlan.ts"
+import { plan, type SchemaPlan } from "../src/internal/records/opening/SchemaPlan.ts"
 import * as RecordType from "../src/RecordType.ts"
 import { SyncRun } from "../src/SyncRun.ts"
 

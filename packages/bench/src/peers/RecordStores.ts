@@ -87,21 +87,20 @@ export const fillAndSave: (
   Filled,
   RecordStore.RecordPutError | SyncExists | Archive.SaveError,
   Archive.ArchiveServices | Engine
-> =
-  Effect.fnUntraced(function* (store: RecordStore.RecordStore, directory: string, shape: AccessShape) {
-    const seconds = yield* fill(store, shape)
-    const start = performance.now()
-    const { sizeBytes } = yield* Archive.save({
-      source: yield* Archive.sourceOf(store),
-      path: `${directory}/store.icearch`
-    })
-    const filled: Filled = {
-      seconds: seconds + (performance.now() - start) / 1_000,
-      databaseBytes: directoryBytes(`${directory}/store`),
-      archiveBytes: sizeBytes
-    }
-    return filled
+> = Effect.fnUntraced(function* (store: RecordStore.RecordStore, directory: string, shape: AccessShape) {
+  const seconds = yield* fill(store, shape)
+  const start = performance.now()
+  const { sizeBytes } = yield* Archive.save({
+    source: yield* Archive.sourceOf(store),
+    path: `${directory}/store.icearch`
   })
+  const filled: Filled = {
+    seconds: seconds + (performance.now() - start) / 1_000,
+    databaseBytes: directoryBytes(`${directory}/store`),
+    archiveBytes: sizeBytes
+  }
+  return filled
+})
 
 /** Fills plain SQLite, and compresses a copy of the file. */
 export const fillAndCompress: (
