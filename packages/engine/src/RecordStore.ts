@@ -113,7 +113,8 @@ export interface RecordStore extends RecordReader {
   ) => Effect.Effect<number, RecordPutError>
   /**
    * Stores what `resolve` makes of each record and the one of its key that is there, the call's own before it included, and says how
-   * many keys were stored. None leaves what is there. A result has the key of its record; a throw is a defect.
+   * many keys were stored. None leaves what is there. A result with another key than its record is
+   * refused with {@link RecordMisuse}, and nothing is stored; a throw is a defect.
    */
   readonly putResolved: <T extends RecordType.Any>(
     type: T,

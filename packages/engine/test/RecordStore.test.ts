@@ -99,6 +99,17 @@ inBoth("RecordStore.delete removes a record with its index entries, and says whe
   })
 )
 
+inBoth("RecordStore.putResolved refuses a result with another key, and stores nothing", (store, sync) =>
+  Effect.gen(function* () {
+    yield* store.put(Item, [item(1)])
+    const changed = store.putResolved(Item, [item(1), item(2)], (_, given) =>
+      Option.some(given.id === item(2).id ? item(3) : item(1, { group: "other" }))
+    )
+    assert.strictEqual((yield* Effect.flip(changed))._tag, "RecordMisuse")
+    yield* assertItems(store, sync, [item(1)])
+  })
+)
+
 inBoth("RecordStore.putIfNewer stores what is strictly newer, than what is there and within the call", (store, sync) =>
   Effect.gen(function* () {
     const at = (index: number, time: number, group: string) => item(index, { discovered_at: time, group })

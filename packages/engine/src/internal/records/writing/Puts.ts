@@ -6,6 +6,7 @@ import { headerSizeBytes, recordsKeyspace } from "../../../format/RecordLayout.t
 import { RecordCorrupt, RecordCountLimit, RecordKeySize, RecordMisuse, RecordRefused } from "../../../RecordError.ts"
 import type { RecordPutError } from "../../../RecordStore.ts"
 import type * as RecordType from "../../../RecordType.ts"
+import { compareBytes } from "../../Bounds.ts"
 import * as BlockReads from "../blocks/BlockReads.ts"
 import { maxAtomicBytes, maxAtomicRecordCount } from "../opening/StoreLimits.ts"
 import * as KeyQuery from "../reading/KeyQuery.ts"
@@ -52,7 +53,12 @@ export const putResolved: (
       existing = Option.some(decoded.success)
     }
     const result = resolve(existing, record)
-    if (Option.isSome(result)) resolved.set(name, { value: result.value, position })
+    if (Option.isNone(result)) continue
+    if (result.value !== record && compareBytes(yield* checkedKey(keys, result.value, position), key) !== 0) {
+      const detail = `record ${position} of type ${type.name} was resolved to one with another primary key`
+      return yield* new RecordMisuse({ path, detail })
+    }
+    resolved.set(name, { value: result.value, position })
   }
   const stored = [...resolved.values()]
   const values = stored.map(({ value }) => value)
