@@ -60,7 +60,8 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
   const indexes = new Map(keyspaces.map((keyspace, index) => [keyspace, index]))
   const target = { path, store, indexes }
   const lock = makeWriteLock()
-  const readers = new Set<StoreReader>()
+  /** Open readers, each with the moment that it was opened at. */
+  const readers = new Map<StoreReader, object | undefined>()
   let closed = false
   /** A `replace` has a transaction open. */
   let loading = false
@@ -129,7 +130,7 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
 
   const openReader = (): StoreReader => {
     const reader = store.openReader()
-    readers.add(reader)
+    readers.set(reader, moment)
     return reader
   }
 
@@ -207,8 +208,10 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
 
   const snapshot: Database["snapshot"] = Effect.map(scopedReader, (reader): Reader => {
     const released = () => !readers.has(reader)
+    // Others may have written since the reader was opened.
+    const openedAt = readers.get(reader)
     return {
-      ...(moment === undefined ? {} : { moment }),
+      ...(openedAt === undefined ? {} : { moment: openedAt }),
       get: (keyspace, key) =>
         reading(keyspace, [key], released, (index) => Option.fromUndefinedOr(reader.get(index, key))),
       getMany: (keyspace, keys) =>
@@ -392,7 +395,7 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
       store.resume()
       store.rollback()
     }
-    for (const reader of readers) reader.release()
+    for (const reader of readers.keys()) reader.release()
     readers.clear()
     return Effect.promise(() => store.close())
   })
@@ -412,9 +415,18 @@ const sizeOf = (rows: ReadonlyArray<Row>): number => {
   return bytes
 }
 
-/** A synchronous library call as an effect; what it throws is an expected failure. */
-const attempt = <A, E extends EngineError>(run: () => A, failure: (cause: unknown) => E): Effect.Effect<A, E> =>
-  Effect.try({ try: run, catch: failure })
+/**
+ * Makes a synchronous library call; what it throws is an expected failure.
+ *
+ * IMPORTANT: at once, not when the effect runs. In between another fiber may have its turn, and close what was just found open.
+ */
+const attempt = <A, E extends EngineError>(run: () => A, failure: (cause: unknown) => E): Effect.Effect<A, E> => {
+  try {
+    return Effect.succeed(run())
+  } catch (cause) {
+    return Effect.fail(failure(cause))
+  }
+}
 
 const resumed = <A>(store: Store, run: () => A): A => {
   store.resume()

@@ -1,6 +1,6 @@
 /** Snapshots and checkpoints. */
 import * as assert from "node:assert/strict"
-import { Effect, Exit, Scope, Stream } from "effect"
+import { Effect, Exit, References, Scope, Stream } from "effect"
 import type { EngineWriteError } from "../../Engine.ts"
 import {
   bytes,
@@ -59,6 +59,40 @@ export const viewCases: ReadonlyArray<CaseDefinition> = [
         const held = yield* database.snapshot
         assert.equal(held.moment, yield* moment)
         assert.equal(database.moment, undefined, "the database itself is of no moment")
+      })
+    )
+  ),
+  define("snapshot that is taken beside writes has the moment of its rows, wherever fibers take turns", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        const values = new Map<object, string | undefined>()
+        const change = (index: number): Effect.Effect<void, EngineWriteError> =>
+          index % 2 === 0
+            ? database.write((batch) => batch.put("a", bytes("k"), bytes(`${index}`)), { durability: "buffered" })
+            : database.replace([
+                {
+                  keyspace: "a",
+                  range: {},
+                  rows: Stream.make({ key: bytes("k"), value: bytes(`${index}`) })
+                }
+              ])
+        const look = Effect.scoped(
+          Effect.gen(function* () {
+            const { moment, ...snapshot } = yield* database.snapshot
+            const value = yield* getText(snapshot, "a", "k")
+            if (moment === undefined) return
+            if (values.has(moment)) assert.equal(value, values.get(moment), "two contents of one moment")
+            values.set(moment, value)
+          })
+        )
+        const changes = Effect.forEach(Array.from({ length: 60 }), (_, index) => change(index), { discard: true })
+        const looks = Effect.forEach(Array.from({ length: 60 }), () => look, { discard: true })
+        // With fewer a fiber makes no progress.
+        const opCounts = [3, 4, 5, 6]
+        const slowed = [changes, looks].flatMap((each) =>
+          opCounts.map((count) => Effect.provideService(each, References.MaxOpsBeforeYield, count))
+        )
+        yield* Effect.all(slowed, { concurrency: "unbounded" })
       })
     )
   ),
