@@ -1,6 +1,8 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Option, Stream } from "effect"
 import { type Database, Engine } from "../src/Engine.ts"
+import { entryRunPrefix } from "../src/format/EntryRun.ts"
+import { metaKeyspace, syncBytes } from "../src/format/RecordLayout.ts"
 import * as MemoryEngine from "../src/live/MemoryEngine.ts"
 import { Item, item, items, Pair, syncId } from "./PlantedStore.ts"
 import { assertItems, openStore } from "./RecordStoreHarness.ts"
@@ -119,6 +121,28 @@ it.effect("RecordStore makes the entries of a sync anew when a read fails behind
     })
   ).pipe(Effect.provide(layer))
 })
+
+it.effect(
+  "RecordStore makes the entries of a sync anew when some that were kept aside are gone, so that it can end",
+  () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const store = yield* openStore()
+        const { sync_id } = yield* store.startSync({ type: "full" })
+        const scattered = items(20_000).map((each, index) => ({ ...each, group: `group ${(index * 7_919) % 20_011}` }))
+        for (let from = 0; from < scattered.length; from += 500)
+          yield* store.put(Item, scattered.slice(from, from + 500))
+        const chunks = yield* Stream.runCollect(
+          store.database.scan(metaKeyspace, { prefix: entryRunPrefix(syncBytes(sync_id)) })
+        )
+        assert.isAbove(chunks.length, 1)
+        yield* store.database.write((batch) => batch.delete(metaKeyspace, chunks[chunks.length - 1]!.key))
+        assert.strictEqual((yield* Effect.flip(store.endSync()))._tag, "StoreCorrupt")
+        assert.deepStrictEqual((yield* store.endSync()).counts, { Item: 20_000 })
+        yield* assertItems(store, sync_id, scattered)
+      })
+    ).pipe(Effect.provide(MemoryEngine.layer))
+)
 
 it.effect("RecordStore leaves what is stored when an atomic call fails to read, and takes it again", () => {
   const { layer, state } = failingReads((keyspace) => keyspace === "indexes")

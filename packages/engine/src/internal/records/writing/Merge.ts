@@ -121,26 +121,29 @@ export const mergeRuns: (
   target: MergeTarget,
   session: SyncSession,
   limitBytes: number
-) => Effect.Effect<void, RecordReadError> = Effect.fnUntraced(function* ({ database, path }, session, limitBytes) {
-  const { runs } = session
-  if (runs.chunkCounts.length === 0) return
-  const arena = RowArena.make(limitBytes)
-  const blocks = MergeDesk.makeBlocks()
-  const write = Effect.suspend(() => writeBuffered(database, blocks))
-  const writeFull = () => (blocks.sizeBytes < batchShare * limitBytes ? Effect.void : write)
-  const reading = yield* readRuns(database, path, runs)
-  for (let isEnd = false; !isEnd; ) {
-    const sorted = yield* reading.fill(arena, batchShare * limitBytes)
-    isEnd = sorted.count === 0
-    yield* mergeRows(database, indexesKeyspace, arena, sorted, entrySink(blocks), writeFull)
-    // The next rows may fall into the blocks of these.
-    yield* write
-    RowArena.clear(arena)
-  }
-  const prefix = entryRunPrefix(session.sync)
-  yield* database.write((batch) => batch.deleteRange(metaKeyspace, { prefix }), { durability: "buffered" })
-  runs.chunkCounts.length = 0
-})
+) => Effect.Effect<void, RecordReadError> = Effect.fnUntraced(
+  function* ({ database, path }, session, limitBytes) {
+    const { runs } = session
+    if (runs.chunkCounts.length === 0) return
+    const arena = RowArena.make(limitBytes)
+    const blocks = MergeDesk.makeBlocks()
+    const write = Effect.suspend(() => writeBuffered(database, blocks))
+    const writeFull = () => (blocks.sizeBytes < batchShare * limitBytes ? Effect.void : write)
+    const reading = yield* readRuns(database, path, runs)
+    for (let isEnd = false; !isEnd; ) {
+      const sorted = yield* reading.fill(arena, batchShare * limitBytes)
+      isEnd = sorted.count === 0
+      yield* mergeRows(database, indexesKeyspace, arena, sorted, entrySink(blocks), writeFull)
+      // The next rows may fall into the blocks of these.
+      yield* write
+      RowArena.clear(arena)
+    }
+    const prefix = entryRunPrefix(session.sync)
+    yield* database.write((batch) => batch.deleteRange(metaKeyspace, { prefix }), { durability: "buffered" })
+    runs.chunkCounts.length = 0
+  },
+  (merging, _, session) => orRebuild(session, merging)
+)
 
 /**
  * Writes an intake of a resumed sync as one synced batch, and says how many records were removed. After a failure nothing was
