@@ -5,13 +5,64 @@ import { assert, describe, it } from "@effect/vitest"
 import { LiveDisk } from "@icecore/packfile/live"
 import { Effect, Layer, Option, Result, Stream } from "effect"
 import { Engine } from "../src/Engine.ts"
+import { makeStoredEngine } from "../src/internal/StoredEngine.ts"
+import { loadSqliteDriver } from "../src/live/SqliteDriver.ts"
 import * as SqliteEngine from "../src/live/SqliteEngine.ts"
+import { sqliteLibrary } from "../src/live/SqliteStore.ts"
 import { bytes, describeStoredEngine, temporaryDirectory } from "./RuntimesSuite.ts"
 
 const live = Layer.provide(SqliteEngine.layer, LiveDisk.layer)
 
 describe("SqliteEngine", () => {
   describeStoredEngine({ adapter: "sqlite", dataName: "data.sqlite", layer: SqliteEngine.layer })
+
+  it.live(
+    "snapshot shows no later rows when a read of another one failed and SQLite ended the transaction of both",
+    () =>
+      Effect.gen(function* () {
+        const driver = yield* Effect.promise(loadSqliteDriver)
+        let isFailing = false
+        const engine = yield* makeStoredEngine(
+          sqliteLibrary({
+            ...driver,
+            open: (file, create) => {
+              const connection = driver.open(file, create)
+              return {
+                exec: (sql) => connection.exec(sql),
+                close: () => connection.close(),
+                prepare: (sql) => {
+                  const statement = connection.prepare(sql)
+                  if (!sql.startsWith("SELECT v, c")) return statement
+                  const get: typeof statement.get = (...parameters) => {
+                    if (!isFailing) return statement.get(...parameters)
+                    // As SQLite does on an I/O error of a read.
+                    connection.exec("ROLLBACK")
+                    throw Object.assign(new Error("disk I/O error"), { errcode: 10 })
+                  }
+                  const run: typeof statement.run = (...parameters) => statement.run(...parameters)
+                  return { run, get, iterate: (...parameters) => statement.iterate(...parameters) }
+                }
+              }
+            }
+          })
+        )
+        const directory = path.join(yield* temporaryDirectory, "db")
+        const database = yield* engine.open({ path: directory, keyspaces: ["a"] })
+        const write = (text: string) => database.write((batch) => batch.put("a", bytes("k"), bytes(text)))
+        yield* write("old")
+        const failed = yield* database.snapshot
+        const other = yield* database.snapshot
+        isFailing = true
+        assert.strictEqual((yield* Effect.flip(failed.get("a", bytes("k"))))._tag, "EngineFailed")
+        isFailing = false
+        yield* write("new")
+        assert.strictEqual((yield* Effect.flip(failed.get("a", bytes("k"))))._tag, "EngineFailed")
+        assert.strictEqual((yield* Effect.flip(other.get("a", bytes("k"))))._tag, "EngineFailed")
+        assert.deepStrictEqual(yield* database.get("a", bytes("k")), Option.some(bytes("new")))
+        const later = yield* database.snapshot
+        assert.deepStrictEqual(yield* later.get("a", bytes("k")), Option.some(bytes("new")))
+      }).pipe(Effect.provide(LiveDisk.layer), Effect.scoped)
+  )
 
   it.live(
     "open fails with EngineCorrupt on somebody else's SQLite file and on a newer layout, and leaves both alone",

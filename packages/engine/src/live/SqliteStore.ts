@@ -17,6 +17,7 @@ import { EngineCorrupt, EngineFailed, EngineFull } from "../Engine.ts"
 import { dataFiles } from "../internal/DataFiles.ts"
 import { rowChecksum } from "../internal/RowChecksum.ts"
 import type { Store, StoreLibrary, StoreOpenOptions, StoreReader } from "../internal/Store.ts"
+import { StoreDamage } from "../internal/StoreDamage.ts"
 import {
   conditionOf,
   existingTables,
@@ -105,6 +106,8 @@ interface Reading extends TableReads {
   readonly connection: SqliteConnection
   /** Snapshots that read from it. */
   userCount: number
+  /** What a read failed with that may have ended the transaction: its snapshots are lost, for they would see later commits. */
+  failure: Error | undefined
   readonly begin: SqliteStatement
   readonly pin: SqliteStatement
   readonly end: SqliteStatement
@@ -192,6 +195,7 @@ const makeStore = (
     return {
       connection,
       userCount: 0,
+      failure: undefined,
       begin: connection.prepare("BEGIN"),
       pin: connection.prepare("SELECT flushes FROM icecore WHERE id = 1"),
       end: connection.prepare("COMMIT"),
@@ -235,8 +239,8 @@ const makeStore = (
     const reading = shared!
     isSharedBegun = false
     if (reading.userCount > 0) {
-      setCacheSize(reading.connection, readerCacheKiB)
       shared = undefined
+      if (reading.failure === undefined) setCacheSize(reading.connection, readerCacheKiB)
     } else if (!ended(reading)) {
       shared = undefined
     }
@@ -244,15 +248,16 @@ const makeStore = (
 
   const endReading = (reading: Reading) => {
     if (!ended(reading)) return
-    if (idle.length < idleReaderCount) idle.push(reading)
+    if (idle.length < idleReaderCount && reading.failure === undefined) idle.push(reading)
     else reading.connection.close()
   }
 
   const read = <A>(reading: Reading, run: () => A): A => {
+    if (reading.failure !== undefined) throw reading.failure
     try {
       return run()
     } catch (cause) {
-      // The library may have ended the transaction.
+      if (reading.userCount > 0 && endsTransaction(cause)) reading.failure = cause as Error
       if (reading === shared) endShared()
       throw cause
     }
@@ -359,6 +364,10 @@ const makeStore = (
     }
   }
 }
+
+/** Whether SQLite may have ended the read transaction: not on damage, but on I/O errors and when memory is short. */
+const endsTransaction = (cause: unknown): boolean =>
+  !(cause instanceof StoreDamage) && ((resultCode(cause) ?? 0) & 0xff) !== 11
 
 const setCacheSize = (connection: SqliteConnection, kib: number): void => {
   connection.exec(`PRAGMA cache_size = -${kib}`)
