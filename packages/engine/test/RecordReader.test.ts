@@ -464,6 +464,17 @@ describe("RecordReader", () => {
     })
   )
 
+  it.effect("get of a sync whose id is no id finds none, whatever was read before", () =>
+    Effect.gen(function* () {
+      const reader = yield* planted(items(2))
+      assert.deepStrictEqual(yield* reader.get(Item, item(1)), Option.some(item(1)))
+      for (const sync of ["latest/", "latest/full", ""] as ReadonlyArray<string>) {
+        const error = yield* Effect.flip(reader.get(Item, item(1), { sync: sync as typeof finished }))
+        assert.strictEqual(error._tag, "SyncNotFound")
+      }
+    })
+  )
+
   it.effect("reads take the latest finished sync by default, ties by id, and never one that has not ended", () =>
     Effect.gen(function* () {
       const database = yield* openPlanted([

@@ -46,7 +46,7 @@ export const syncView: (
   sync: SyncId | undefined,
   syncType?: string
 ) => Effect.Effect<SyncView, ViewError> = Effect.fnUntraced(function* (view, sync, syncType) {
-  const name = sync ?? `latest/${syncType ?? ""}`
+  const name = sync === undefined ? `latest/${syncType ?? ""}` : `sync/${sync}`
   const known = recall(view, name)
   if (known !== undefined) return { ...view, ...known }
   const run = sync === undefined ? yield* latestRun(view, syncType) : yield* namedRun(view, sync)
