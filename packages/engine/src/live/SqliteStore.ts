@@ -50,16 +50,17 @@ const idleReaderCount = 8
 
 /**
  * Page cache of the connection that reads share, in KiB. PERF: the row at or below a random key, in a file of 90 MB on a small
- * machine, takes 11.4 us with 4 MiB and 4.4 us with 64 MiB: what is missing costs a call of the system each.
+ * machine, takes 11.4 us with 4 MiB and 4.4 us with 64 MiB: what is missing costs a call of the system each. Not 64 MiB, because a scan
+ * fills it, and a store of a log has several databases open: saving an archive of 250 MB took 180 MB with it.
  */
-const sharedCacheKiB = 65_536
+const sharedCacheKiB = 16_384
 
 /** SQLite 3.7.0 to 3.51.2 can damage a database when the log starts over. */
 const oldestVersion = 3_051_003
 
 /**
  * Checks the library's version and gives the store library over it. With `cacheKiB` the connection that reads share has a page cache of
- * so many KiB, 64 MiB by default, and the one that writes of no more than that.
+ * so many KiB, 16 MiB by default, and the one that writes of no more than that.
  */
 export const sqliteLibrary = (driver: SqliteDriver, cacheKiB: number = sharedCacheKiB): StoreLibrary => ({
   name: "sqlite",
