@@ -197,8 +197,7 @@ describe("RecordStore", () => {
           const { killedIn } = yield* survive(adapter as keyof typeof engines)
           if (process.env.ICECORE_SHOW_FIGURES !== undefined) yield* Effect.log(killedIn)
           if (killCount >= 50)
-            for (const phase of ["put", "end", "save"])
-              assert.isAtLeast(killedIn[phase] ?? 0, 3, phase)
+            for (const phase of ["put", "end", "save"]) assert.isAtLeast(killedIn[phase] ?? 0, 3, phase)
         }).pipe(
           Effect.onError(() => Effect.logError(`The kills came from ICECORE_RECORD_SEED=${seed}`)),
           Effect.provide(
