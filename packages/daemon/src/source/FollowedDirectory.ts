@@ -117,11 +117,9 @@ export const make = (options: FollowedDirectoryOptions): LineFiles => {
     const position = Option.getOrUndefined(cursor.last)
     const sizeBytes = yield* file.file.size
     if (sizeBytes < cursor.readBytes) return yield* restart(cursor.path, cursor.name, cursor.readBytes)
-    if (sizeBytes > cursor.readBytes) {
-      if (position !== undefined && !(yield* LineCursor.isIntact(cursor)))
-        return yield* changed(cursor.path, position, { _tag: "Displaced", actual: Option.some("other bytes") })
-      return "more"
-    }
+    if (position !== undefined && !(yield* LineCursor.isIntact(cursor)))
+      return yield* changed(cursor.path, position, { _tag: "Displaced", actual: Option.some("other bytes") })
+    if (sizeBytes > cursor.readBytes) return "more"
     const info = yield* disk.stat(cursor.path)
     if (Option.isSome(info) && info.value.identity !== cursor.identity) {
       if (position === undefined) return yield* openAgain(cursor.name)

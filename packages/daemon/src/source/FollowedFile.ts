@@ -160,11 +160,10 @@ export const make = (options: FollowedFileOptions): LineFiles => {
     yield* wait
     const last = Option.getOrUndefined(cursor.last)
     const sizeBytes = yield* file.file.size
-    if (sizeBytes < cursor.readBytes) return yield* relocate(cursor, last, sizeBytes)
-    if (sizeBytes > cursor.readBytes) {
-      if (!(yield* LineCursor.isIntact(cursor))) return yield* relocate(cursor, last, sizeBytes)
-      return "more"
-    }
+    // Also where nothing seems to have come: what was truncated and written again may have the size that it had.
+    if (sizeBytes < cursor.readBytes || !(yield* LineCursor.isIntact(cursor)))
+      return yield* relocate(cursor, last, sizeBytes)
+    if (sizeBytes > cursor.readBytes) return "more"
     const info = yield* disk.stat(path)
     if (Option.isNone(info) || info.value.identity === cursor.identity) {
       leaving = ""

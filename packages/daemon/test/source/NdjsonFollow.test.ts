@@ -141,6 +141,21 @@ describe("NdjsonSource following a file", () => {
       }).pipe(Effect.provide(layer))
   )
 
+  it.effect(
+    "entries takes the lines that a truncated file got before anybody looked, though its size is the old one",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* logPath
+        writeFileSync(path, "a\n")
+        const tail = yield* follow({ path }, { from: 0 })
+        yield* tail.next(1)
+        copyFileSync(path, `${path}.1`)
+        truncateSync(path)
+        appendFileSync(path, "b\n")
+        assert.deepStrictEqual(yield* tail.next(1), ["b"])
+      }).pipe(Effect.provide(layer))
+  )
+
   it.effect("entries does not read old generations again when rotation changes to dates", () =>
     Effect.gen(function* () {
       const path = yield* logPath
@@ -455,6 +470,18 @@ describe("NdjsonSource following a directory", () => {
       yield* again.expectNothing
       writeFileSync(join(path, "2.log"), "b\n")
       assert.deepStrictEqual(yield* again.next(1), ["b"])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("entries fails with SourceChanged when a file was rewritten in the size that it had", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryDirectory
+      writeFileSync(join(path, "1.log"), "a\n")
+      const tail = yield* follow({ path }, { from: 0 })
+      yield* tail.next(1)
+      writeFileSync(join(path, "1.log"), "b\n")
+      const error = yield* tail.failure
+      assert.strictEqual(error._tag, "SourceChanged")
     }).pipe(Effect.provide(layer))
   )
 
