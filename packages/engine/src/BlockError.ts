@@ -7,10 +7,13 @@ export class BlockCorrupt extends Data.Error<{
   readonly keyspace: string
   readonly key: Uint8Array
   readonly detail: string
+  /** Of the store, where more than one is read. */
+  readonly path?: string
 }> {
   readonly _tag = "BlockCorrupt"
   override readonly name = "BlockCorrupt"
   override get message(): string {
-    return `Cannot read block 0x${Hex.encode(this.key)} of ${this.keyspace}: ${this.detail}`
+    const place = this.path === undefined ? this.keyspace : `${this.path}, keyspace ${this.keyspace}`
+    return `Cannot read block 0x${Hex.encode(this.key)} of ${place}: ${this.detail}`
   }
 }

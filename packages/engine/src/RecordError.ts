@@ -1,10 +1,11 @@
 /**
  * What the record store fails with, besides the errors of the engine underneath ({@link "./Engine.ts"}).
  *
- * Misuse, absence, refusal and damage have tags of their own: `NoCurrentSync`, `SyncEnded`, `SyncTypeMismatch` and
- * `RecordMisuse` are the caller's, `SyncNotFound` and `NoFinishedSync` say that something is not there,
- * `RecordRefused`, `RecordKeySize` and `RecordCountLimit` that a record cannot be stored, `RecordCorrupt` and
- * `StoreCorrupt` that stored bytes are not what was written. A record that is absent is no error but `Option.none`.
+ * Misuse, absence, refusal and damage have tags of their own: `NoCurrentSync`, `SyncEnded`, `SyncInUse`,
+ * `SyncTypeMismatch` and `RecordMisuse` are the caller's, `SyncNotFound`, `NoFinishedSync` and `SyncUnfinished` say that something is
+ * not there (or not whole), `RecordRefused`, `RecordKeySize` and `RecordCountLimit` that a record cannot be stored,
+ * `StoreVersionUnknown` that a newer program wrote the store, `RecordCorrupt` and `StoreCorrupt` that stored bytes are not what was
+ * written. A record that is absent is no error but `Option.none`.
  */
 import { Data } from "effect"
 import { Hex } from "effect/encoding"
@@ -52,6 +53,28 @@ export class SyncEnded extends Data.Error<{ readonly path: string; readonly sync
   override readonly name = "SyncEnded"
   override get message(): string {
     return `Cannot change sync ${this.sync} of record store ${this.path}: it has ended`
+  }
+}
+
+/** The sync has not ended, and only finished ones are taken unless the caller says otherwise. */
+export class SyncUnfinished extends Data.Error<{ readonly path: string; readonly sync: string }> {
+  readonly _tag = "SyncUnfinished"
+  override readonly name = "SyncUnfinished"
+  override get message(): string {
+    return `Cannot copy sync ${this.sync} of ${this.path}: it has not ended`
+  }
+}
+
+/** The sync is the current one of the open store, which alone may change it: end it, or make another one current. */
+export class SyncInUse extends Data.Error<{
+  readonly path: string
+  readonly sync: string
+  readonly operation: string
+}> {
+  readonly _tag = "SyncInUse"
+  override readonly name = "SyncInUse"
+  override get message(): string {
+    return `Cannot ${this.operation} sync ${this.sync} of record store ${this.path}: it is the current one, expected another`
   }
 }
 
@@ -184,5 +207,22 @@ export class StoreCorrupt extends Data.Error<{
   override readonly name = "StoreCorrupt"
   override get message(): string {
     return `Cannot read record store ${this.path}: its ${this.part} is damaged: ${this.detail}`
+  }
+}
+
+/** What of a record store has a version of its own. */
+export type VersionedPart = "schema format" | "key layout"
+
+/** The store was written by a newer program, or is no store that any program wrote. */
+export class StoreVersionUnknown extends Data.Error<{
+  readonly path: string
+  readonly part: VersionedPart
+  readonly expected: number
+  readonly actual: number
+}> {
+  readonly _tag = "StoreVersionUnknown"
+  override readonly name = "StoreVersionUnknown"
+  override get message(): string {
+    return `Cannot read record store ${this.path}: its ${this.part} is version ${this.actual}, expected ${this.expected}`
   }
 }

@@ -18,6 +18,7 @@ import type {
   RecordTypeChanged,
   RecordTypeUnknown,
   StoreCorrupt,
+  StoreVersionUnknown,
   SyncNotFound,
   SyncTypeMismatch
 } from "./RecordError.ts"
@@ -51,6 +52,7 @@ export type RecordReadError =
   | BlockCorrupt
   | RecordCorrupt
   | StoreCorrupt
+  | StoreVersionUnknown
   | SyncNotFound
   | NoFinishedSync
   | RecordTypeUnknown
@@ -75,9 +77,14 @@ export interface StreamOptions<T extends RecordType.Any> extends ReadOptions {
   readonly prefix?: KeyPrefix
   /** Only records for which it holds. Looks at rows one after the other; a throw is a defect. */
   readonly filter?: (record: RecordType.Record<T>) => boolean
+  /**
+   * Records of a step, 1 to 10,000; default 1,000. Fewer need less memory where many streams are read at once. Does not hold where
+   * the order of an index has to be made from the records, as {@link ListOptions.scanLimit} says.
+   */
+  readonly batchSize?: number
 }
 
-export interface ListOptions<T extends RecordType.Any> extends StreamOptions<T> {
+export interface ListOptions<T extends RecordType.Any> extends Omit<StreamOptions<T>, "batchSize"> {
   /** 1 to 10,000, the default. */
   readonly pageSize?: number
   /** Of the page before this one, from a listing of the same type, index, sync and prefix. Default: the first page. */

@@ -3,7 +3,8 @@
  *
  * A sync is one run that fills the store: started, filled, ended. What is durable when:
  *
- * - `startSync`, `resumeSync`, `checkpointSync`, `endSync`: on return, with everything put before; `cleanup`: on return;
+ * - `startSync`, `resumeSync`, `checkpointSync`, `endSync`: on return, with everything put before; `cleanup`, `removeSync`, `replaceSync`: on
+ *   return, each sync whole;
  * - `put`, `putIfNewer`, `delete`, `deleteMany` in a sync that this open store started: with the next of those, or `flush`; a
  *   crash before loses some of them and leaves the sync started;
  * - the same in a resumed sync: on return, each call whole or not at all.
@@ -13,7 +14,7 @@
  */
 import { Context, type Effect, Layer, type Option, type Scope } from "effect"
 import type { CleanupPlan, CleanupPolicy } from "./CleanupPolicy.ts"
-import type { Database, Engine, EngineOpenError, OpenMode } from "./Engine.ts"
+import type { Database, Engine, EngineOpenError, OpenMode, Reader } from "./Engine.ts"
 import { open as openStore } from "./internal/records/opening/OpenStore.ts"
 import type {
   NoCurrentSync,
@@ -23,12 +24,16 @@ import type {
   RecordMisuse,
   RecordRefused,
   RecordTypeChanged,
+  RecordTypeUnknown,
   SyncEnded,
-  SyncExists
+  SyncExists,
+  SyncInUse,
+  SyncUnfinished
 } from "./RecordError.ts"
 import type { RecordReadError, RecordReader } from "./RecordReader.ts"
 import type * as RecordType from "./RecordType.ts"
 import type { SyncId, SyncRun } from "./SyncRun.ts"
+import type { TransferPlan } from "./SyncTransfer.ts"
 
 export {
   defaultArenaBytes,
@@ -63,6 +68,8 @@ export interface StartSyncOptions {
   readonly type: string
   /** The run that it continues. Need not be in this store. */
   readonly parent?: SyncId
+  /** The runs that it is merged or computed from, oldest first. Need not be in this store. At least one where given. */
+  readonly sources?: ReadonlyArray<SyncId>
   /** Default: a new id. A given one keeps a run as it was elsewhere. */
   readonly syncId?: SyncId
   /** Microseconds since 1970 UTC. Default: now. */
@@ -78,6 +85,68 @@ export interface CleanupOptions {
   /** Only says what it would remove. Default false. */
   readonly dryRun?: boolean
 }
+
+export interface ReplaceSyncOptions<E = never> {
+  readonly sync: SyncId
+  /** One moment of another store, or of this one: a snapshot or an archive, held by the caller until the call ends. */
+  readonly source: Reader
+  /** Names the source in errors. */
+  readonly sourcePath: string
+  /**
+   * What becomes of a source's sync that has not ended. `refuse`, the default: {@link SyncUnfinished}. `copy`: it comes as it is,
+   * without an end; where its indexes are behind they are so in this store too, and no entries are copied.
+   */
+  readonly unfinished?: "refuse" | "copy"
+  /**
+   * Runs in the transaction between bounded steps, of about 256 KiB or 1,000 rows, whichever comes first. May wait, fail or be
+   * interrupted: the store is then as it was. Must not write to the store.
+   */
+  readonly onStep?: (progress: ReplaceProgress) => Effect.Effect<void, E>
+}
+
+/** What a replacement has done so far. */
+export interface ReplaceProgress {
+  /** Records and entries that were written. */
+  readonly rowCount: number
+  /** Of the keys and values of their blocks. */
+  readonly bytes: number
+}
+
+/** The records of one type that a replacement changed. Equal bytes are unchanged. */
+export interface TypeChange {
+  readonly type: string
+  readonly addedCount: number
+  readonly replacedCount: number
+  readonly removedCount: number
+  readonly unchangedCount: number
+  /** Of the keys and values of the blocks of records that were written. */
+  readonly bytes: number
+}
+
+/** What {@link RecordStore.replaceSync} did. */
+export interface SyncReplacement {
+  readonly plan: TransferPlan
+  /** The run that was there before. */
+  readonly before: SyncRun | undefined
+  readonly run: SyncRun
+  /** By type name, those with records before or after. */
+  readonly types: ReadonlyArray<TypeChange>
+  /** Index entries that were written. */
+  readonly entryCount: number
+  /** Of the keys and values of everything that was written. */
+  readonly bytes: number
+  /** The sync has no records now. */
+  readonly isEmpty: boolean
+}
+
+/** What replacing a sync can fail with: the sync of the store is as it was. */
+export type RecordReplaceError =
+  | RecordReadError
+  | SyncUnfinished
+  | SyncInUse
+  | RecordTypeUnknown
+  | RecordTypeChanged
+  | RecordMisuse
 
 /**
  * An open record store. Any number of fibers may use it: changes happen one after the other, reads see one moment. A read of
@@ -133,6 +202,18 @@ export interface RecordStore extends RecordReader {
   ) => Effect.Effect<number, RecordPutError>
   /** Removes whole syncs, each in one atomic durable write, and says which. The current one is never among them. */
   readonly cleanup: (policy: CleanupPolicy, options?: CleanupOptions) => Effect.Effect<CleanupPlan, RecordWriteError>
+  /**
+   * Makes a sync exactly what `source` has of it, whatever it was before and whether it was there: its records, the entries of every
+   * index, its run and its bookkeeping. One transaction, durable on return: readers see all old or all new, and a failure, an
+   * interruption or a crash leaves all old. Other syncs are not touched. The current one is refused with {@link SyncInUse}. Changes
+   * of the store wait meanwhile, and so do reads of a current sync with records that are not yet written. Memory does not grow with
+   * the sync; disk space does, by about what comes and what goes.
+   */
+  readonly replaceSync: <E = never>(
+    options: ReplaceSyncOptions<E>
+  ) => Effect.Effect<SyncReplacement, RecordReplaceError | E>
+  /** Removes a sync whole, by one durable write; none is current if it was that one. Gives its run; none: there was no such sync. */
+  readonly removeSync: (sync: SyncId) => Effect.Effect<Option.Option<SyncRun>, RecordWriteError>
   /** Writes out what was put and makes it durable, without a token. */
   readonly flush: Effect.Effect<void, RecordWriteError>
 }

@@ -25,6 +25,8 @@ export interface SyncRun {
   readonly token: string
   /** Records by type name, as counted when the sync ended; empty before. */
   readonly counts: Readonly<Record<string, number>>
+  /** The runs that it was merged or computed from, oldest first; they need not be in its store. Absent: it came from its source. */
+  readonly source_sync_ids?: ReadonlyArray<SyncId>
 }
 
 /** What names a sync run. */
@@ -42,7 +44,8 @@ export const SyncRun: RecordType.RecordType<"SyncRun", SyncRun, SyncRunKey, "by_
     started_at: Schema.Int,
     ended_at: Schema.optionalKey(Schema.Int),
     token: Schema.String,
-    counts: Schema.Record(Schema.String, Schema.Int)
+    counts: Schema.Record(Schema.String, Schema.Int),
+    source_sync_ids: Schema.optionalKey(Schema.Array(Schema.String))
   }),
   primaryKey: ["sync_id"],
   indexes: { by_type: { paths: ["type"] } }

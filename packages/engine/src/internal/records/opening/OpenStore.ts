@@ -80,6 +80,8 @@ const operations = (writer: Writer, database: Database, engineName: string): Ope
   delete: (type, key) => Effect.map(alone(writer, removeMany(writer, type, [key])), (count) => count > 0),
   deleteMany: (type, keys) => alone(writer, removeMany(writer, type, keys)),
   cleanup: (policy, options = {}) => alone(writer, cleanup(writer, policy, options)),
+  replaceSync: () => Effect.die("not yet"),
+  removeSync: () => Effect.die("not yet"),
   flush: alone(writer, Effect.andThen(settleCurrent(writer), database.flush))
 })
 
