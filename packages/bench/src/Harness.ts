@@ -1,8 +1,8 @@
 /**
  * Runs rows one after the other, each in a scope and a directory of its own, and never stops at one that fails.
  */
-import { availableParallelism } from "node:os"
 import { Cause, Clock, Data, Effect, Exit, FileSystem } from "effect"
+import { thisMachine } from "./Machine.ts"
 import { measure } from "./Measure.ts"
 import type { Report, RowResult } from "./Report.ts"
 import type { ResidentMemory } from "./ResidentMemory.ts"
@@ -44,13 +44,7 @@ export const run: (options: RunOptions) => Effect.Effect<Report, NoSuchRow, File
       if (options.onRow !== undefined) yield* options.onRow(row)
       rows.push(yield* runRow(row, options))
     }
-    const machine = {
-      platform: process.platform,
-      architecture: process.arch,
-      processors: availableParallelism(),
-      runtime: process.versions.bun === undefined ? `Node ${process.versions.node}` : `Bun ${process.versions.bun}`
-    }
-    return { version: 1, startedAtMillis, machine, isQuick: options.isQuick, rows }
+    return { version: 1, startedAtMillis, machine: thisMachine(), isQuick: options.isQuick, rows }
   })
 
 const runRow = Effect.fnUntraced(function* (row: Row, options: RunOptions) {

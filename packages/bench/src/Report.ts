@@ -2,6 +2,7 @@
  * What a run leaves behind: one JSON document, and the table that is printed from it.
  */
 import { Schema } from "effect"
+import { Machine } from "./Machine.ts"
 import type { Measurement } from "./Measure.ts"
 import { type Figures, meets, type Target } from "./Row.ts"
 
@@ -21,12 +22,7 @@ export interface RowResult {
 export interface Report {
   readonly version: 1
   readonly startedAtMillis: number
-  readonly machine: {
-    readonly platform: string
-    readonly architecture: string
-    readonly processors: number
-    readonly runtime: string
-  }
+  readonly machine: Machine
   /** Its figures mean little: inputs were small. */
   readonly isQuick: boolean
   readonly rows: ReadonlyArray<RowResult>
@@ -43,12 +39,7 @@ export const Report: Schema.Codec<Report, string> = Schema.fromJsonString(
   Schema.Struct({
     version: Schema.Literal(1),
     startedAtMillis: Schema.Finite,
-    machine: Schema.Struct({
-      platform: Schema.String,
-      architecture: Schema.String,
-      processors: Schema.Finite,
-      runtime: Schema.String
-    }),
+    machine: Machine,
     isQuick: Schema.Boolean,
     rows: Schema.Array(
       Schema.Struct({

@@ -1,4 +1,5 @@
 export * from "./Harness.ts"
+export * from "./Machine.ts"
 export * from "./Measure.ts"
 export * from "./Report.ts"
 export * from "./ResidentMemory.ts"

@@ -4,6 +4,7 @@ import { make as makeItems } from "../src/fixtures/JsonItems.ts"
 import * as KeyedLines from "../src/fixtures/KeyedLines.ts"
 import { make as makeRows, randomIndexes } from "../src/fixtures/KeyedRows.ts"
 import { make as makeLines } from "../src/fixtures/Lines.ts"
+import * as OverlappingGrants from "../src/fixtures/OverlappingGrants.ts"
 
 const compare = (left: Uint8Array, right: Uint8Array): number => Buffer.compare(left, right)
 
@@ -75,5 +76,30 @@ describe("Fixtures", () => {
     assert.isTrue(all.some(({ expansion, needs_expansion }) => needs_expansion && expansion !== undefined))
     assert.isTrue(all.some(({ annotations }) => annotations.length === 1 && annotations[0]!.value.length === 24))
     assert.isTrue(all.some(({ sources }) => Object.keys(sources).length === 1))
+  })
+
+  it("OverlappingGrants gives each source as many grants as asked for, of which others know half, and see them at other times", () => {
+    const sources = { sourceCount: 4, grantsPerSource: 1_500, overlap: "heavy" } as const
+    const seen = Array.from({ length: 4 }, (_, source) => [...OverlappingGrants.pagesOf(sources, source)].flat())
+    const ids = seen.map((grants) => new Set(grants.map(({ external_id }) => external_id)))
+    assert.deepStrictEqual(
+      ids.map(({ size }) => size),
+      [1_500, 1_500, 1_500, 1_500]
+    )
+    const shared = [...ids[0]!].filter((id) => ids[1]!.has(id))
+    assert.isTrue(shared.length > 600 && shared.length < 900, `${shared.length}`)
+    assert.isAtMost(new Set(ids.flatMap((each) => [...each])).size, OverlappingGrants.poolCount(sources))
+    const [first, second] = seen.slice(0, 2).map((all) => new Map(all.map((grant) => [grant.external_id, grant])))
+    const later = shared.filter((id) => second!.get(id)!.discovered_at > first!.get(id)!.discovered_at)
+    assert.isTrue(later.length > shared.length / 2 && later.length < shared.length)
+  })
+
+  it("OverlappingGrants without overlap tells every grant to one source", () => {
+    const sources = { sourceCount: 3, grantsPerSource: 700, overlap: "none" } as const
+    const ids = [0, 1, 2].flatMap((source) =>
+      [...OverlappingGrants.pagesOf(sources, source)].flat().map(({ external_id }) => external_id)
+    )
+    assert.strictEqual(new Set(ids).size, 2_100)
+    assert.strictEqual(ids.length, OverlappingGrants.poolCount(sources))
   })
 })
