@@ -93,7 +93,7 @@ export const contradiction = (stored: RecordType.Description, declared: RecordTy
 }
 
 /** Of two that do not contradict each other: the fields that either has, with the indexes of the declaration. */
-const merged = (stored: RecordType.Description, declared: RecordType.Any): RecordType.Description => {
+export const merged = (stored: RecordType.Description, declared: RecordType.Any): RecordType.Description => {
   const description = RecordType.describe(declared)
   const before = Result.getOrThrow(RecordType.fromDescription(stored))
   const schema = RecordShape.toJsonSchema(mergedStruct(before.shape, declared.shape))
