@@ -29,6 +29,7 @@ export type DiskOperation =
   | "make directory"
   | "sync directory"
   | "rename"
+  | "link"
   | "unlink"
   | "remove directory"
   | "list"
@@ -165,6 +166,11 @@ export interface Disk {
   readonly syncDirectory: (path: string) => Effect.Effect<void, DiskError>
   /** Replaces `target` atomically. Both directories need a sync afterwards. */
   readonly rename: (options: { readonly source: string; readonly target: string }) => Effect.Effect<void, DiskError>
+  /**
+   * Gives a file a second name, `target`; {@link DiskExists} when anything is there, whoever put it there and whenever. Fails with
+   * {@link DiskFailed} on file systems whose files have one name only. The directory of `target` needs a sync afterwards.
+   */
+  readonly link: (options: { readonly source: string; readonly target: string }) => Effect.Effect<void, DiskError>
   /** Removes a file; {@link DiskNotFound} when there is none. */
   readonly unlink: (path: string) => Effect.Effect<void, DiskError>
   /** Removes an empty directory. */

@@ -138,6 +138,20 @@ describe("SimulatedDisk", () => {
     })
   )
 
+  it.effect("keeps the first name of a linked file, and the second only when its directory was synced", () =>
+    Effect.gen(function* () {
+      const linked = (isSynced: boolean) => (disk: Disk) =>
+        Effect.gen(function* () {
+          yield* put(disk, "/a", bytes(1, 7), true)
+          yield* disk.syncDirectory("/")
+          yield* disk.link({ source: "/a", target: "/b" })
+          if (isSynced) yield* disk.syncDirectory("/")
+        })
+      assert.deepStrictEqual([...(yield* seen(linked(false), names))].sort(), ['["a","b"]', '["a"]'])
+      assert.deepStrictEqual([...(yield* seen(linked(true), names))], ['["a","b"]'])
+    })
+  )
+
   it.effect("shows a renamed directory under one name only, across directories too", () =>
     Effect.gen(function* () {
       const renamed = (disk: Disk) =>

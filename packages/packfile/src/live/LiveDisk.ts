@@ -45,6 +45,7 @@ const make = (startWriteback: Writeback.StartWriteback | undefined): Disk => ({
       )
     ),
   rename: ({ source, target }) => pathCall("rename", source, (callback) => fs.rename(source, target, callback)),
+  link: ({ source, target }) => pathCall("link", target, (callback) => fs.link(source, target, callback)),
   unlink: (file) =>
     // Deno's unlink removes directories too.
     Effect.flatMap(

@@ -229,6 +229,19 @@ export const make = (world: CrashWorld, options: SimulatedDiskOptions = {}): Sim
     return undefined
   }
 
+  const link = (source: string, target: string): undefined | DiskError => {
+    const node = resolve(state, "link", source)
+    if (typeof node !== "number") return node
+    const to = locate(state, "link", target)
+    if (!isPlace(to)) return to
+    if (to.node !== undefined) return new DiskExists({ operation: "link", path: target })
+    if (state.nodes.get(node)!.kind === "directory") {
+      return new DiskFailed({ operation: "link", path: target, code: "EPERM", detail: "it is a directory" })
+    }
+    step(`link ${source} as ${target}`, (before) => State.addEntry(before, to.directory, to.name, node))
+    return undefined
+  }
+
   const remove = (
     operation: "unlink" | "remove directory",
     path: string,
@@ -283,6 +296,7 @@ export const make = (world: CrashWorld, options: SimulatedDiskOptions = {}): Sim
         return undefined
       }),
     rename: ({ source, target }) => attempt(() => rename(source, target)),
+    link: ({ source, target }) => attempt(() => link(source, target)),
     unlink: (path) => attempt(() => remove("unlink", path, "file")),
     removeDirectory: (path) => attempt(() => remove("remove directory", path, "directory")),
     list: (path) =>

@@ -226,6 +226,10 @@ export const addNode = (
   return setEntry(added, directory, name, id)
 }
 
+/** Gives a file one more name. */
+export const addEntry = (state: SimulatedState, directory: number, name: string, id: number): SimulatedState =>
+  setEntry({ ...state, sequence: state.sequence + 1 }, directory, name, id)
+
 export const removeEntry = (state: SimulatedState, directory: number, name: string): SimulatedState =>
   setEntry({ ...state, sequence: state.sequence + 1 }, directory, name, undefined)
 

@@ -50,6 +50,29 @@ export const directoryCases: Readonly<Record<string, Case>> = {
     yield* expectEqual(yield* file.size, 10, "the size")
   }),
 
+  "link gives a file a second name, and refuses one that is taken": Effect.fnUntraced(function* (directory) {
+    const disk = yield* Disk
+    const link = (source: string, target: string): Effect.Effect<void, DiskError> =>
+      disk.link({ source: `${directory}/${source}`, target: `${directory}/${target}` })
+    yield* written(`${directory}/a`, bytesOf(10, 1))
+    yield* written(`${directory}/b`, bytesOf(20, 2))
+    yield* disk.makeDirectory(`${directory}/inner`)
+    yield* expectFailure(link("a", "b"), "DiskExists")
+    yield* expectFailure(link("a", "a"), "DiskExists")
+    yield* expectFailure(link("a", "inner"), "DiskExists")
+    yield* expectFailure(link("none", "c"), "DiskNotFound")
+    yield* expectFailure(link("a", "none/c"), "DiskNotFound")
+    yield* expectFailure(link("inner", "c"), "DiskFailed", "EPERM")
+    yield* link("a", "inner/c")
+    const identity = (name: string) =>
+      Effect.map(disk.stat(`${directory}/${name}`), (info) => Option.getOrThrow(info).identity)
+    yield* expectEqual(yield* identity("inner/c"), yield* identity("a"), "the identity")
+    yield* disk.unlink(`${directory}/a`)
+    const file = yield* opened(`${directory}/inner/c`, "read")
+    yield* expectBytes(yield* readBytes(file, 0, 10), bytesOf(10, 1), "the bytes")
+    yield* expectEqual(yield* namesIn(directory), ["b", "inner"], "the directory")
+  }),
+
   "rename moves a directory with all that is in it": Effect.fnUntraced(function* (directory) {
     const disk = yield* Disk
     yield* disk.makeDirectory(`${directory}/a/b`)
