@@ -5,7 +5,7 @@ import { Archive, ArchiveEngines, type Engine, EngineDetection, type RecordStore
 import * as LmdbEngine from "@icecore/engine/lmdb"
 import * as SqliteEngine from "@icecore/engine/sqlite"
 import type { Disk } from "@icecore/packfile"
-import { Effect, Layer, Option, type Scope, Stream } from "effect"
+import { Effect, Layer, Option, Result, type Scope, Stream } from "effect"
 import { Account, accountsOf, fill, open, textOf } from "./ArchiveFixtures.ts"
 
 type Needs = Disk | Zstd | ZstdStream | Scope.Scope
@@ -164,6 +164,20 @@ export const cases: Readonly<Record<string, Case>> = {
       yield* expectEqual(failure._tag, "ArchiveExists", "the failure")
       yield* expectEqual(fs.readFileSync(path, "utf8"), "of somebody else", "the file")
       yield* expectEqual(fs.readdirSync(directory).sort(), ["saved.icearch", "store"], "what is left")
+    }).pipe(on("sqlite")),
+
+  "of saves to one path at once one is refused, unless both may overwrite": (directory) =>
+    Effect.gen(function* () {
+      const { source } = yield* stored(`${directory}/store`, 200)
+      for (const overwrite of [false, true]) {
+        const path = `${directory}/saved ${overwrite}`
+        const saving = Effect.result(Archive.save({ source, path, overwrite }))
+        const outcomes = yield* Effect.all([saving, saving], { concurrency: "unbounded" })
+        const tags = outcomes.map((outcome) => (Result.isSuccess(outcome) ? "saved" : outcome.failure._tag))
+        yield* expectEqual(tags.sort(), overwrite ? ["saved", "saved"] : ["ArchiveExists", "saved"], "the outcomes")
+        yield* expectEqual((yield* Archive.verify(path)).check.findingCount, 0, "the findings")
+      }
+      yield* expectEqual(fs.readdirSync(directory).sort(), ["saved false", "saved true", "store"], "what is left")
     }).pipe(on("sqlite")),
 
   "save of some syncs holds them and no other": (directory) =>

@@ -4,23 +4,27 @@
  * 1. makes a file of its own beside the path: `.{name}.{16 hex digits}.partial`
  * 2. writes the payload behind the room for the head, then the footer, then the head |
  * 3. syncs the file |
- * 4. renames it over the path |
+ * 4. renames it over the path; or, where no file may be replaced, gives it the path as a second name and removes the first |
  * 5. syncs the directory |
  *
  * A crash before 4 leaves what was there, maybe beside a partial file that nobody looks at; after 4 the whole new archive. Two
- * that save to one path do not meet: each has a file of its own, and the last to rename wins.
+ * that save to one path do not meet: each has a file of its own. The last to rename wins, and of those that may replace nothing
+ * the first.
  */
 import { createHash } from "node:crypto"
 import * as nodePath from "node:path"
 import { Crc32c } from "@icecore/codec"
 import { Disk, type DiskError, type File } from "@icecore/packfile"
-import { Effect, Option, Random, type Scope } from "effect"
-import { Hex } from "effect/encoding"
+import { Effect, Option, type Scope } from "effect"
 import { ArchiveExists, ArchiveRefused } from "../../ArchiveError.ts"
 import * as ArchiveFormat from "../../format/ArchiveFormat.ts"
+import { chanceHex } from "./ChanceName.ts"
 
 /** Bytes of chance in the name of a partial file. */
 const chanceBytes = 8
+
+/** What file systems answer whose files have one name only. */
+const linklessCodes: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"])
 
 /** What the name of a file that is not an archive yet ends in. */
 export const partialSuffix = ".partial"
@@ -53,16 +57,15 @@ export const make: (
   function* ({ draft, overwrite, path }: ArchiveFileOptions) {
     const disk = yield* Disk
     const directory = nodePath.dirname(path)
-    const refuseOther = Effect.suspend(() =>
-      overwrite
-        ? Effect.void
-        : Effect.flatMap(disk.stat(path), (there) =>
-            Option.isNone(there) ? Effect.void : Effect.fail(new ArchiveExists({ path }))
-          )
+    const refuseOther = Effect.flatMap(disk.stat(path), (there) =>
+      Option.isNone(there) ? Effect.void : Effect.fail(new ArchiveExists({ path }))
     )
-    yield* refuseOther
+    if (!overwrite) yield* refuseOther
     const headSizeBytes = yield* headSizeOf(path, draft)
-    const partialPath = nodePath.join(directory, `.${nodePath.basename(path)}.${yield* chance}${partialSuffix}`)
+    const partialPath = nodePath.join(
+      directory,
+      `.${nodePath.basename(path)}.${yield* chanceHex(chanceBytes)}${partialSuffix}`
+    )
     let isOurs = false
     // Added before the file is opened, and so run after it is closed. Nobody is left who could be told more than this.
     yield* Effect.addFinalizer(() =>
@@ -91,6 +94,20 @@ export const make: (
         return opened.writeAt(bytes, offsetBytes)
       })
 
+    const names = { source: partialPath, target: path }
+    const replace = disk.rename(names)
+    const giveName = disk.link(names).pipe(
+      Effect.andThen(disk.unlink(partialPath)),
+      Effect.catchTags({
+        DiskExists: () => Effect.fail(new ArchiveExists({ path })),
+        // Where a file has one name only, what comes to be there in between is replaced.
+        DiskFailed: (error) =>
+          error.operation === "link" && linklessCodes.has(error.code)
+            ? Effect.andThen(refuseOther, replace)
+            : Effect.fail(error)
+      })
+    )
+
     const publish = Effect.fnUntraced(function* (manifest: ArchiveFormat.Manifest) {
       const head = ArchiveFormat.encodeHead(manifest, headSizeBytes)
       const footer = ArchiveFormat.encodeFooter({
@@ -102,10 +119,9 @@ export const make: (
       yield* opened.writeAt(footer, headSizeBytes + payloadSizeBytes)
       yield* opened.writeAt(head, 0)
       yield* opened.sync
-      yield* refuseOther
       yield* Effect.uninterruptible(
         Effect.andThen(
-          disk.rename({ source: partialPath, target: path }),
+          overwrite ? replace : giveName,
           Effect.sync(() => {
             isOurs = false
           })
@@ -138,9 +154,3 @@ const headSizeOf = (path: string, draft: ArchiveFormat.Manifest): Effect.Effect<
     ),
     Effect.mapError((detail) => new ArchiveRefused({ path, operation: "save", detail }))
   )
-
-const chance: Effect.Effect<string> = Effect.gen(function* () {
-  const bytes = new Uint8Array(chanceBytes)
-  for (let at = 0; at < chanceBytes; at++) bytes[at] = yield* Random.nextIntBetween(0, 255)
-  return Hex.encode(bytes)
-})

@@ -2,8 +2,8 @@
 import * as os from "node:os"
 import * as nodePath from "node:path"
 import { Disk, type DiskError, DiskExists, DiskNotFound } from "@icecore/packfile"
-import { Effect, Option, Random, type Scope } from "effect"
-import { Hex } from "effect/encoding"
+import { Effect, Option, type Scope } from "effect"
+import { chanceHex } from "./ChanceName.ts"
 
 /** Bytes of chance in a name: nobody can have made it before. */
 const nameBytes = 16
@@ -15,9 +15,7 @@ const nameBytes = 16
 export const make: (parent?: string) => Effect.Effect<string, DiskError, Disk | Scope.Scope> = Effect.fnUntraced(
   function* (parent: string = os.tmpdir()) {
     const disk = yield* Disk
-    const chance = new Uint8Array(nameBytes)
-    for (let at = 0; at < nameBytes; at++) chance[at] = yield* Random.nextIntBetween(0, 255)
-    const path = nodePath.join(parent, `icecore-${Hex.encode(chance)}`)
+    const path = nodePath.join(parent, `icecore-${yield* chanceHex(nameBytes)}`)
     yield* Effect.acquireRelease(makeFresh(disk, path), () =>
       Effect.catch(removeAll(disk, path), (error) =>
         Effect.logWarning(`Cannot remove the private directory ${path}: ${error.message}`)
