@@ -1,1 +1,6 @@
+export * as Compactor from "./Compactor.ts"
+export * from "./CompactorError.ts"
 export * as Copy from "./Copy.ts"
+export * as Source from "./Source.ts"
+export * as SyncDiff from "./SyncDiff.ts"
+export * as Throttle from "./Throttle.ts"
