@@ -20,6 +20,7 @@ import { Effect, Option } from "effect"
 import type { ArtifactWork } from "./ArtifactWork.ts"
 import type { DuplicatePolicy } from "./Domain.ts"
 import * as EntriesPack from "./EntriesPack.ts"
+import * as FrozenChunk from "./internal/FrozenChunk.ts"
 import type { IndexBuild } from "./Resolve.ts"
 import type { StorageError } from "./StorageError.ts"
 
@@ -46,7 +47,7 @@ export const buildKeyIndex: (options: BuildKeyIndexOptions) => Effect.Effect<boo
       const chunk = Geometry.ChunkId(id)
       const expected = known.get(chunk) ?? (yield* expectedRun(catalog, chunk))
       known.set(chunk, expected)
-      runs.push({ path: runPath(catalog, chunk), expected })
+      runs.push({ path: FrozenChunk.runPath(catalog, chunk), expected })
     }
     const written = yield* catalog
       .writeIndex({
@@ -88,24 +89,18 @@ export const buildKeyIndex: (options: BuildKeyIndexOptions) => Effect.Effect<boo
     return Option.isSome(written)
   })
 
-const runPath = (catalog: Catalog.Catalog, chunk: Geometry.ChunkId): string =>
-  Layout.filesOf(catalog.layout, CatalogKey.chunkKey(chunk, "keys"))[0]!
-
 /** What the pack of a frozen chunk says that its run must be. */
 export const expectedRun = (
   catalog: Catalog.Catalog,
   chunk: Geometry.ChunkId
-): Effect.Effect<KeyRun.ExpectedRun, StorageError, Disk | Zstd> => {
-  const { geometry } = catalog.pins
-  const path = Layout.entriesPath(catalog.layout, chunk)
-  const firstSeq = Geometry.firstSeqOf(geometry, chunk)
-  return EntriesPack.open({ path, chunk, firstSeq, entryCount: geometry.entriesPerChunk }).pipe(
+): Effect.Effect<KeyRun.ExpectedRun, StorageError, Disk | Zstd> =>
+  FrozenChunk.openPack(catalog, chunk).pipe(
     Effect.flatMap(({ run }) =>
       Option.isSome(run)
         ? Effect.succeed(run.value)
         : Effect.fail(
             new EntriesPack.FrozenChunkWrong({
-              path,
+              path: Layout.entriesPath(catalog.layout, chunk),
               chunk,
               detail: "it says nothing of a key run, and the domain has keys"
             })
@@ -113,4 +108,3 @@ export const expectedRun = (
     ),
     Effect.scoped
   )
-}

@@ -11,6 +11,7 @@ import type { Backfill, BackfillReport } from "./Backfill.ts"
 import type { Entry } from "./Entry.ts"
 import { type ActivityStatus, AppendRefused, type HistoryReadError } from "./History.ts"
 import type * as LogState from "./internal/LogState.ts"
+import { findOther } from "./kernel/EntryBytes.ts"
 import type { AppendError, LogWriter } from "./LogWriter.ts"
 import type { ReadView } from "./ReadView.ts"
 import { type RetryOptions, retrySchedule } from "./Retrying.ts"
@@ -100,7 +101,7 @@ export const make = ({ state, writer, view, backfill, retry, notify }: Ingestion
       const to = Math.min(batch.firstSeq + batch.entries.length, state.nextSeq) - 1
       if (to < from) return Effect.void
       return Stream.runForEach(view.rangeInside({ from, to }), (entries: ReadonlyArray<Entry>) => {
-        const other = entries.find(({ seq, bytes }) => !isEqual(bytes, batch.entries[seq - batch.firstSeq]!))
+        const other = findOther(entries, batch)
         return other === undefined
           ? Effect.void
           : Effect.fail(new SourceDiverged({ source: source.name, seq: other.seq }))
@@ -230,10 +231,4 @@ const sizeOf = ({ firstSeq, entries }: SourceBatch, from: number): number => {
   let sizeBytes = 0
   for (let index = Math.max(0, from - firstSeq); index < entries.length; index++) sizeBytes += entries[index]!.length
   return sizeBytes
-}
-
-const isEqual = (left: Uint8Array, right: Uint8Array): boolean => {
-  if (left.length !== right.length) return false
-  for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false
-  return true
 }

@@ -333,9 +333,7 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     })
     const backfill = Backfill.make({
       upkeep,
-      range: view.range,
-      occupied: view.occupied,
-      occupant: view.occupant,
+      view,
       services,
       bufferBytes: options.backfill?.bufferBytes ?? 64 * 1024 * 1024,
       notify: lifecycle.notify

@@ -5,6 +5,7 @@
 import type { EngineError } from "@icecore/engine"
 import type { DiskError } from "@icecore/packfile"
 import { Effect, Option, Result, type Scope, Stream } from "effect"
+import { isEqual } from "../kernel/EntryBytes.ts"
 import type { AuditContext } from "./AuditContext.ts"
 import * as AuditFinding from "./AuditFinding.ts"
 import type { ChunkStates } from "./CatalogImage.ts"
@@ -267,7 +268,7 @@ const readEntries = Effect.fnUntraced(function* (
         const read = yield* Effect.result(served.value.take(wanted.length))
         if (Result.isFailure(read)) wrongRead(read.failure.message, wantedFirst, true)
         else {
-          const at = wanted.findIndex((entry, index) => !Comparisons.isSame(entry, read.success[index]))
+          const at = wanted.findIndex((entry, index) => !isEqual(entry, read.success[index]))
           if (at >= 0)
             wrongRead(`Entry ${wantedFirst + at} is read as other bytes than are stored`, wantedFirst + at, false)
         }

@@ -2,6 +2,7 @@
 import { Effect, Option, Result } from "effect"
 import { Hex } from "effect/encoding"
 import type { History } from "../History.ts"
+import { isEqual } from "../kernel/EntryBytes.ts"
 import type { SourceError } from "../Source.ts"
 import type { AuditContext, SourceSide } from "./AuditContext.ts"
 
@@ -21,7 +22,7 @@ export const askHistory: (
 ) {
   const got = yield* Effect.result(history.get(seq))
   if (Result.isFailure(got)) return wrongRead(got.failure.message, seq, true)
-  if (!isSame(entry, got.success)) return wrongRead(`Entry ${seq} is read as other bytes than are stored`, seq, false)
+  if (!isEqual(entry, got.success)) return wrongRead(`Entry ${seq} is read as other bytes than are stored`, seq, false)
   if (Option.isNone(domain.keys)) return
   const { of, duplicates } = domain.keys.value
   for (const key of Result.getOrElse(of(entry), () => [])) {
@@ -32,10 +33,10 @@ export const askHistory: (
     const answer = found.success.value
     const isRight =
       answer.seq === seq
-        ? isSame(entry, answer.bytes)
+        ? isEqual(entry, answer.bytes)
         : duplicates !== "error" &&
           (duplicates === "first" ? answer.seq < seq : answer.seq > seq) &&
-          Result.getOrElse(of(answer.bytes), () => []).some((other) => isSame(key, other))
+          Result.getOrElse(of(answer.bytes), () => []).some((other) => isEqual(key, other))
     if (!isRight) return wrongRead(`Key ${text} of entry ${seq} finds entry ${answer.seq}`, seq, false)
   }
 })
@@ -62,14 +63,10 @@ export const compareSource: (
   const given = yield* Effect.result(source.cursor.take(batch.length))
   if (Result.isFailure(given)) return failed(given.failure)
   source.nextSeq += given.success.length
-  const at = given.success.findIndex((entry, index) => !isSame(entry, batch[index]))
+  const at = given.success.findIndex((entry, index) => !isEqual(entry, batch[index]))
   if (at >= 0) tell("unequal", `Entry ${firstSeq + at} is not the one that source ${source.name} gives`, firstSeq + at)
   if (given.success.length < batch.length) {
     source.isOver = true
     tell("unequal", `Source ${source.name} ends before entry ${source.nextSeq}, which is stored`, source.nextSeq)
   }
 })
-
-/** Whether two entries have the same bytes. */
-export const isSame = (left: Uint8Array, right: Uint8Array | undefined): boolean =>
-  right !== undefined && Buffer.compare(left, right) === 0

@@ -1,10 +1,11 @@
 /** The packs of frozen chunks that are kept open: those in use, and the ones used last. */
-import { type Catalog, Geometry, Layout } from "@icecore/catalog"
+import type { Catalog, Geometry } from "@icecore/catalog"
 import type { Zstd } from "@icecore/codec"
 import type { Disk } from "@icecore/packfile"
 import { type Context, Effect, type Scope } from "effect"
-import * as EntriesPack from "../EntriesPack.ts"
+import type * as EntriesPack from "../EntriesPack.ts"
 import type { StorageError } from "../StorageError.ts"
+import * as FrozenChunk from "./FrozenChunk.ts"
 import * as OpenFiles from "./OpenFiles.ts"
 
 /** By chunk. Whether a chunk is frozen is for the caller's view to know. */
@@ -24,18 +25,9 @@ export const make = ({
   services,
   idleCount
 }: PackCacheOptions): Effect.Effect<PackCache<StorageError>, never, Scope.Scope> => {
-  const { geometry } = catalog.pins
   return OpenFiles.make({
     idleCount,
     open: (chunk: Geometry.ChunkId): Effect.Effect<EntriesPack.EntriesPack, StorageError, Scope.Scope> =>
-      Effect.provideContext(
-        EntriesPack.open({
-          path: Layout.entriesPath(catalog.layout, chunk),
-          chunk,
-          firstSeq: Geometry.firstSeqOf(geometry, chunk),
-          entryCount: geometry.entriesPerChunk
-        }),
-        services
-      )
+      Effect.provideContext(FrozenChunk.openPack(catalog, chunk), services)
   })
 }

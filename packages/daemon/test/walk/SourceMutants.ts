@@ -334,21 +334,21 @@ export const sourceMutants: ReadonlyArray<SourceMutant> = [
   {
     name: "a backfill that does not look for keys in the history",
     walk: "simulated-sqlite/2",
-    file: "daemon/src/Backfill.ts",
+    file: "daemon/src/backfill/TakenKeys.ts",
     find: "if (seq >= 0) yield* meet(distinct[at]!, seq)",
     replace: "if (seq < -1) yield* meet(distinct[at]!, seq)"
   },
   {
     name: "a fill of older history that leaves its windows as they are",
     walk: "simulated-sqlite/5",
-    file: "daemon/src/Backfill.ts",
+    file: "daemon/src/backfill/Widening.ts",
     find: "Math.min(upkeep.rollFrom, Geometry.windowOf(geometry, first))",
     replace: "Math.max(upkeep.rollFrom, Geometry.windowOf(geometry, first))"
   },
   {
     name: "a fill that is over when its first chunk is there",
     walk: "simulated-sqlite/2",
-    file: "daemon/src/Backfill.ts",
+    file: "daemon/src/backfill/Widening.ts",
     find: "isDone: (chunk) => !missing.has(chunk)",
     replace: "isDone: (chunk) => !missing.has(chunk) || chunk !== first"
   },
