@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Audit, CatalogKey, Geometry } from "@icecore/catalog"
-import { Effect, Fiber, Layer, Option, Stream } from "effect"
+import { Deferred, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { ArtifactWork } from "../src/ArtifactWork.ts"
 import * as NdjsonDomain from "../src/domain/NdjsonDomain.ts"
@@ -429,6 +429,29 @@ describe("Store widening from a source that is not the log", () => {
         })
       )
       yield* opened(machine, {}, (store) => Effect.andThen(store.ingest(demo(30)), check(store, 0, 29)))
+    })
+  })
+
+  it.effect("compares the source, though as many views are open as readers may have", () => {
+    const machine = make()
+    return Effect.gen(function* () {
+      yield* opened(machine, { chunks: 2 }, (store) => store.ingest(demo(30)))
+      yield* opened(
+        machine,
+        {},
+        (store) =>
+          Effect.gen(function* () {
+            const stalled = yield* Deferred.make<void>()
+            const stall = Effect.andThen(Deferred.succeed(stalled, undefined), Effect.never)
+            const reading = yield* Effect.forkChild(Stream.runForEach(store.history.range(), () => stall))
+            yield* Deferred.await(stalled)
+            assert.strictEqual((yield* Effect.flip(store.history.get(20)))._tag, "ViewsExhausted")
+            yield* store.ingest(demo(30))
+            yield* Fiber.interrupt(reading)
+            yield* check(store, 0, 29)
+          }),
+        { views: { maxCount: 1 } }
+      )
     })
   })
 

@@ -31,7 +31,7 @@ import { orLater, type Stopped, stopped, stoppedBy } from "./BackfillStop.ts"
 
 export interface WideningOptions {
   readonly upkeep: Upkeep.Upkeep
-  readonly view: Pick<ReadView, "range">
+  readonly view: Pick<ReadView, "rangeInside">
   readonly passes: BackfillPass
   readonly services: Context.Context<Disk | Zstd>
   /** Wakes the lifecycle. */
@@ -98,7 +98,7 @@ export const make = ({
       }
       const kept = { from: Math.max(batch.firstSeq, floor), to: Math.min(end - 1, keptTo) }
       if (kept.to < kept.from) return
-      const other = yield* Effect.mapError(compare(batch, view.range(kept)), stoppedBy)
+      const other = yield* Effect.mapError(compare(batch, view.rangeInside(kept)), stoppedBy)
       if (Option.isSome(other)) return yield* new SourceDiverged({ source: source.name, seq: other.value })
       comparedTo = kept.to
     })
