@@ -19,6 +19,8 @@ export class RecordArgumentInvalid extends Data.Error<{ readonly argument: strin
 export class NoSyncChosen extends Data.Error<{
   readonly path: string
   readonly unfinished: ReadonlyArray<SyncRun.SyncRun>
+  /** How one of them is named: `--sync=…`. */
+  readonly remedy: string
 }> {
   readonly _tag = "NoSyncChosen"
   override readonly name = "NoSyncChosen"
@@ -26,7 +28,7 @@ export class NoSyncChosen extends Data.Error<{
     const [first] = this.unfinished
     return first === undefined
       ? `Cannot choose a sync of ${this.path}: it has none`
-      : `Cannot choose a sync of ${this.path}: none has ended. It can be read all the same: --sync=${first.sync_id} ` +
+      : `Cannot choose a sync of ${this.path}: none has ended. It can be read all the same: ${this.remedy} ` +
           `(one of ${this.unfinished.length} without an end, type ${first.type})`
   }
 }
@@ -40,27 +42,28 @@ export class SyncAbsent extends Data.Error<{ readonly path: string; readonly syn
   }
 }
 
-/** The sync that was named, or the one that ended last. */
+/** The sync that was named, or the one that ended last. `flag` is what goes before an id on the command line. */
 export const chooseSync: (
   reader: RecordReader.RecordReader,
   text: Option.Option<string>,
   flag?: string
 ) => Effect.Effect<SyncRun.SyncRun, RecordArgumentInvalid | NoSyncChosen | SyncAbsent | RecordReader.RecordReadError> =
-  Effect.fnUntraced(function* (reader, text, flag = "--sync") {
+  Effect.fnUntraced(function* (reader, text, flag = "--sync=") {
     if (Option.isSome(text)) {
       const run = yield* Effect.flatMap(syncId(text.value, flag), reader.getSync)
       return Option.isSome(run) ? run.value : yield* new SyncAbsent({ path: reader.path, sync: text.value })
     }
     const latest = yield* reader.latestFinishedSync()
     if (Option.isSome(latest)) return latest.value
-    return yield* new NoSyncChosen({ path: reader.path, unfinished: yield* reader.listSyncs })
+    const unfinished = yield* reader.listSyncs
+    return yield* new NoSyncChosen({ path: reader.path, unfinished, remedy: `${flag}${unfinished[0]?.sync_id}` })
   })
 
 /** An id from the command line. */
 const syncId = (text: string, flag: string): Effect.Effect<SyncRun.SyncId, RecordArgumentInvalid> =>
   Effect.mapError(
     Effect.fromResult(Ksuid.parse(text)),
-    ({ expected }) => new RecordArgumentInvalid({ argument: `${flag}=${text}`, detail: `expected ${expected}` })
+    ({ expected }) => new RecordArgumentInvalid({ argument: `${flag}${text}`, detail: `expected ${expected}` })
   )
 
 /** The syncs that were named, in this order. */

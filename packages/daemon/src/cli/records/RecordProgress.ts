@@ -5,20 +5,21 @@ import { Clock, Effect, Option, type Stdio, type Terminal } from "effect"
 import * as Output from "../Output.ts"
 import * as Progress from "../Progress.ts"
 
-/** Shows how many records `count` says are done while `effect` runs, of how many in all where that is known. */
+/** Shows how many records, or what `unit` says, `count` says are done while `effect` runs, of how many in all where that is known. */
 export const during = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   count: () => number,
   input: Effect.Effect<{ readonly done: number; readonly total: Option.Option<number> }> = Effect.succeed({
     done: 0,
     total: Option.none()
-  })
+  }),
+  unit = "records"
 ): Effect.Effect<A, E, R | Stdio.Stdio | Terminal.Terminal> =>
   Progress.during(
     effect,
     Effect.map(input, ({ done, total }) => ({
       entries: count(),
-      unit: "records",
+      unit,
       done,
       total,
       problem: Option.none()
