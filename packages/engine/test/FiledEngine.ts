@@ -1,6 +1,6 @@
 /**
- * An engine for tests of archives on a simulated disk: databases in memory whose copies are one small file on the `Disk`, from which
- * they are opened.
+ * An engine for tests of archives on a simulated disk: databases in memory, of which a copy, and a new one whose rows were replaced,
+ * is one small file on the `Disk`, from which they are opened.
  */
 import { Disk } from "@icecore/packfile"
 import { Effect, Option, Stream } from "effect"
@@ -68,20 +68,22 @@ export const make: Effect.Effect<Engine, never, Disk> = Effect.map(Disk, (disk):
           (error) => new EngineFailed({ path, operation: "open", detail: error.message })
         )
       }
+      const copyTo = (target: string) =>
+        Effect.gen(function* () {
+          const rows: Array<readonly [string, Row]> = []
+          for (const keyspace of database.keyspaces) {
+            for (const row of yield* Stream.runCollect(database.scan(keyspace))) rows.push([keyspace, row])
+          }
+          yield* disk.makeDirectory(target)
+          const file = yield* disk.open(`${target}/${fileName}`, "create")
+          yield* file.writeAt(encodeRows(rows), 0)
+          yield* file.sync
+          yield* disk.syncDirectory(target)
+        }).pipe(Effect.scoped, failed(target, "copy"))
       return {
         ...database,
-        checkpoint: (target) =>
-          Effect.gen(function* () {
-            const rows: Array<readonly [string, Row]> = []
-            for (const keyspace of database.keyspaces) {
-              for (const row of yield* Stream.runCollect(database.scan(keyspace))) rows.push([keyspace, row])
-            }
-            yield* disk.makeDirectory(target)
-            const file = yield* disk.open(`${target}/${fileName}`, "create")
-            yield* file.writeAt(encodeRows(rows), 0)
-            yield* file.sync
-            yield* disk.syncDirectory(target)
-          }).pipe(Effect.scoped, failed(target, "copy"))
+        checkpoint: copyTo,
+        replace: (replacements) => Effect.andThen(database.replace(replacements), copyTo(path))
       }
     }),
     destroy: (path) =>

@@ -2,8 +2,12 @@
  * A {@link Disk} on which one barrier does not hold, to show that a protocol needs it: with the barrier gone the crash
  * enumerator has to find a violation, else either the barrier or the check is for nothing.
  */
-import { Effect } from "effect"
-import type { Disk, DiskError, File } from "../Disk.ts"
+import { Effect, Layer } from "effect"
+import { Disk, type DiskError, type File } from "../Disk.ts"
+import * as CrashEnumerator from "./CrashEnumerator.ts"
+import type { CrashViolation } from "./CrashViolation.ts"
+import type { CrashWorld } from "./CrashWorld.ts"
+import * as SimulatedDisk from "./SimulatedDisk.ts"
 
 /**
  * - `sync`: the sync of a file succeeds and does nothing.
@@ -67,3 +71,31 @@ export const make = (disk: Disk, barrier: Barrier): WithoutBarrier => {
   }
   return { disk: wrapped, isRemoved: () => met > barrier.nth }
 }
+
+/** What came of an enumeration without a barrier. */
+export interface Enumerated {
+  /** Whether the protocol has the barrier at all. */
+  readonly isRemoved: boolean
+  /** The promise that was found broken; undefined when none was. */
+  readonly violation: CrashViolation | undefined
+}
+
+/** Enumerates the crashes of a scenario on simulated disks on which the barrier does not hold. */
+export const enumerate = <R, Acknowledgement>(
+  barrier: Barrier,
+  scenarioOn: (layer: (world: CrashWorld) => Layer.Layer<Disk>) => CrashEnumerator.CrashScenario<R, Acknowledgement>
+): Effect.Effect<Enumerated, CrashEnumerator.CrashScenarioFailed> =>
+  Effect.suspend(() => {
+    let isRemoved = (): boolean => false
+    const layer = (world: CrashWorld): Layer.Layer<Disk> =>
+      Layer.sync(Disk, () => {
+        const wrapped = make(SimulatedDisk.make(world).disk, barrier)
+        isRemoved = wrapped.isRemoved
+        return wrapped.disk
+      })
+    return CrashEnumerator.enumerate(scenarioOn(layer)).pipe(
+      Effect.as(undefined),
+      Effect.catchTag("CrashViolation", (violation) => Effect.succeed(violation)),
+      Effect.map((violation) => ({ isRemoved: isRemoved(), violation }))
+    )
+  })
