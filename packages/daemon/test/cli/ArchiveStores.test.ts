@@ -297,7 +297,7 @@ describe("icecore archive", () => {
       const ended = yield* archiveIn(root)(1, ["import", "in.ndjson", "--into", "store"])
       assert.match(
         failureLine(ended),
-        /it has a database that is no record store; if an import .* remove the directory/
+        /it has a database that is no record store; if a command .* remove the directory/
       )
     }).pipe(Effect.scoped)
   )

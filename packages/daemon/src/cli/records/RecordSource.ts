@@ -78,12 +78,13 @@ export const kindOf: (path: string) => Effect.Effect<SourceKind, RecordSourceMis
 /** Opens an archive or a store for the scope. */
 export const open: (
   path: string,
-  limits: Archive.ArchiveLimits
+  limits: Archive.ArchiveLimits,
+  options?: Pick<Archive.OpenArchiveOptions, "cacheSizeBytes">
 ) => Effect.Effect<RecordSource, RecordSourceError, RecordServices | Scope.Scope> = Effect.fnUntraced(
-  function* (path, limits) {
+  function* (path, limits, options) {
     const found = yield* kindOf(path)
     if (found.kind === "store") return yield* openStore(path, found.engineName)
-    const { info, reader, source } = yield* explainLimit(Archive.open(path, { limits }))
+    const { info, reader, source } = yield* explainLimit(Archive.open(path, { ...options, limits }))
     return { path, kind: "archive", reader, source, engineName: Option.none(), info: Option.some(info) }
   }
 )

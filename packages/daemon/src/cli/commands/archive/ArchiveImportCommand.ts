@@ -1,17 +1,9 @@
 /**
  * `icecore archive import`: brings syncs into a record store, from lines of JSON, archives and other stores.
  */
-import {
-  type Archive,
-  EngineDetection,
-  RecordImport,
-  RecordStore,
-  RecordType,
-  StoreDirectory,
-  SyncRun
-} from "@icecore/engine"
+import { type Archive, type EngineDetection, RecordImport, type RecordStore, SyncRun } from "@icecore/engine"
 import * as Access from "@icecore/engine/access"
-import { Data, Effect, Layer, Option } from "effect"
+import { Data, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { CliCommand } from "../../CliServices.ts"
 import { jsonFlag } from "../../CommonFlags.ts"
@@ -21,15 +13,7 @@ import * as RecordArguments from "../../records/RecordArguments.ts"
 import { limitsFlag, syncsFlag } from "../../records/RecordFlags.ts"
 import * as RecordProgress from "../../records/RecordProgress.ts"
 import * as RecordServices from "../../records/RecordServices.ts"
-
-/** Two inputs declare a type of one name differently. */
-class TypesContradict extends Data.Error<{ readonly type: string; readonly path: string }> {
-  readonly _tag = "TypesContradict"
-  override readonly name = "TypesContradict"
-  override get message(): string {
-    return `Cannot import ${this.path}: it declares record type ${this.type} otherwise than the inputs before it`
-  }
-}
+import * as StoreTarget from "../../records/StoreTarget.ts"
 
 /** The store has the sync already. */
 class SyncThere extends Data.Error<{ readonly into: string; readonly sync: string; readonly finished: boolean }> {
@@ -41,24 +25,7 @@ class SyncThere extends Data.Error<{ readonly into: string; readonly sync: strin
   }
 }
 
-/** There is a database and no store: an import that was stopped as it began leaves that, and something else may be it. */
-class NotAStore extends Data.Error<{ readonly into: string }> {
-  readonly _tag = "NotAStore"
-  override readonly name = "NotAStore"
-  override get message(): string {
-    return `Cannot import into ${this.into}: it has a database that is no record store; if an import was stopped as it began, remove the directory`
-  }
-}
-
-const intoFlag = Flag.String("into").pipe(
-  Flag.withDescription("The directory of the record store; made when it is missing"),
-  Flag.withMetavar("DIRECTORY")
-)
-
-const engineFlag = Flag.Literals("engine", ["sqlite", "lmdb"]).pipe(
-  Flag.withDescription("The engine of a store that is made: sqlite or lmdb (default sqlite)"),
-  Flag.optional
-)
+const intoFlag = Flag.String("into").pipe(Flag.withDescription(StoreTarget.intoText), Flag.withMetavar("DIRECTORY"))
 
 const resumeFlag = Flag.Boolean("resume").pipe(
   Flag.withDescription("Go on with a sync that an import left without an end, instead of refusing it"),
@@ -89,7 +56,7 @@ export const archiveImportCommand: CliCommand<"import"> = Command.make(
       Argument.variadic({ min: 1 })
     ),
     into: intoFlag,
-    engine: engineFlag,
+    engine: StoreTarget.engineFlag,
     sync: syncsFlag,
     resume: resumeFlag,
     "sync-type": syncTypeFlag,
@@ -100,11 +67,10 @@ export const archiveImportCommand: CliCommand<"import"> = Command.make(
     function* (input: ImportInput) {
       const sources = yield* Effect.forEach(input.input, (path) => ImportSource.open(path, input["max-decoded-size"]))
       if (input.sync.length > 0) yield* refuseLines(sources)
-      const existing = yield* existingStore(input.into)
-      const engineName = yield* chooseEngine(input, existing)
-      const types = yield* typesOf(sources, existing)
-      const engine = yield* Layer.build(RecordServices.lazyEngineLayer(engineName))
-      const store = yield* Effect.provideContext(RecordStore.open({ path: input.into, types }), engine)
+      const existing = yield* StoreTarget.existing(input.into)
+      const engineName = yield* StoreTarget.chooseEngine(input.into, input.engine, existing)
+      const types = yield* typesOf(sources, input.into, existing)
+      const { store } = yield* StoreTarget.open({ path: input.into, engineName, types })
       const total = { runCount: 0, recordCount: 0 }
       for (const source of sources) {
         const { recordCount, runCount } = yield* Effect.catchTag(
@@ -145,60 +111,21 @@ const refuseLines = (
   return Effect.fail(new RecordArguments.RecordArgumentInvalid({ argument: "--sync", detail }))
 }
 
-interface ExistingStore {
-  readonly engineName: EngineDetection.EngineOnDisk
-  readonly types: ReadonlyArray<RecordType.Any>
-}
-
-/** What is in the store that is imported into; none where it is made. It is closed again, so that it can be opened for writing. */
-const existingStore = Effect.fnUntraced(function* (path: string) {
-  const engineName = yield* EngineDetection.detect(path)
-  if (Option.isNone(engineName)) return Option.none<ExistingStore>()
-  const engine = yield* Layer.build(RecordServices.lazyEngineLayer(engineName.value))
-  const { reader } = yield* Effect.provideContext(StoreDirectory.open(path), engine).pipe(
-    Effect.catchTag("NotRecordStore", () => new NotAStore({ into: path }))
-  )
-  return Option.some<ExistingStore>({ engineName: engineName.value, types: reader.types })
-}, Effect.scoped)
-
-const chooseEngine = (
-  { engine, into }: ImportInput,
-  existing: Option.Option<ExistingStore>
-): Effect.Effect<EngineDetection.EngineOnDisk, RecordArguments.RecordArgumentInvalid> => {
-  if (Option.isNone(existing)) return Effect.succeed(Option.getOrElse(engine, () => "sqlite" as const))
-  const { engineName } = existing.value
-  if (Option.isNone(engine) || engine.value === engineName) return Effect.succeed(engineName)
-  return Effect.fail(
-    new RecordArguments.RecordArgumentInvalid({
-      argument: `--engine=${engine.value}`,
-      detail: `the store in ${into} is on ${engineName}`
-    })
-  )
-}
-
-/** All types that the inputs declare; for lines that declare none, those of the store, and those of identity data. */
+/** All types that the store has and the inputs declare; for lines that declare none, those of identity data, too. */
 const typesOf = Effect.fnUntraced(function* (
   sources: ReadonlyArray<ImportSource.ImportSource>,
-  existing: Option.Option<ExistingStore>
+  into: string,
+  existing: Option.Option<StoreTarget.ExistingStore>
 ) {
-  const byName = new Map<string, RecordType.Any>()
-  const signature = (type: RecordType.Any): string => JSON.stringify(RecordType.describe(type))
-  let hasUndeclared = false
-  for (const source of sources) {
-    const declared = source.kind === "lines" ? source.input.types : source.reader.types
-    hasUndeclared ||= source.kind === "lines" && declared.length === 0
-    for (const type of declared) {
-      const before = byName.get(type.name)
-      if (before !== undefined && signature(before) !== signature(type))
-        return yield* new TypesContradict({ type: type.name, path: source.path })
-      byName.set(type.name, type)
-    }
-  }
-  const known = hasUndeclared
-    ? [...Option.match(existing, { onNone: () => [], onSome: ({ types }) => types }), ...Access.types]
-    : []
-  for (const type of known) if (!byName.has(type.name)) byName.set(type.name, type)
-  return [...byName.values()]
+  const incoming = sources.map((source) => ({
+    path: source.path,
+    types: source.kind === "lines" ? source.input.types : source.reader.types
+  }))
+  const types = yield* StoreTarget.typesWith(into, existing, incoming)
+  const hasUndeclared = sources.some((source) => source.kind === "lines" && source.input.types.length === 0)
+  if (!hasUndeclared) return types
+  const names = new Set(types.map(({ name }) => name))
+  return [...types, ...Access.types.filter(({ name }) => !names.has(name))]
 })
 
 const explain = Effect.fnUntraced(function* (store: RecordStore.RecordStore, sync: SyncRun.SyncId) {

@@ -1,0 +1,105 @@
+/**
+ * A store that is worked on before it becomes an archive: in a private directory beside the file that it becomes, gone with the scope.
+ */
+import { Archive, ArchiveExists, type EngineDetection, type RecordStore } from "@icecore/engine"
+import { Disk, type DiskError } from "@icecore/packfile"
+import { Data, Effect, FileSystem, Option, type PlatformError, type Scope, type Stdio, type Terminal } from "effect"
+import { Flag } from "effect/cli"
+import * as Path from "effect/Path"
+import { version } from "../../Version.ts"
+import * as Output from "../Output.ts"
+import * as RecordProgress from "./RecordProgress.ts"
+import type * as RecordServices from "./RecordServices.ts"
+import * as RecordSource from "./RecordSource.ts"
+import type * as StoreTarget from "./StoreTarget.ts"
+
+/** What is written to is an archive that is only read. */
+export class ArchiveReadOnly extends Data.Error<{ readonly path: string; readonly format: string }> {
+  readonly _tag = "ArchiveReadOnly"
+  override readonly name = "ArchiveReadOnly"
+  override get message(): string {
+    return `Cannot change archive ${this.path}: archives of format ${this.format} are only read; --output=FILE saves the result elsewhere`
+  }
+}
+
+export const outputFlag: Flag.Flag<Option.Option<string>> = Flag.String("output").pipe(
+  Flag.withDescription("Save the result as an archive in this file, which gets its name when it is whole"),
+  Flag.withMetavar("FILE"),
+  Flag.optional
+)
+
+export const encodingFlag: Flag.Flag<Option.Option<Archive.ArchiveEncoding>> = Flag.Literals("encoding", [
+  "pack",
+  "tar",
+  "tar+zstd"
+]).pipe(
+  Flag.withDescription(
+    "The encoding of the archive: pack, tar, tar+zstd (default: that of an archive that is changed, else pack)"
+  ),
+  Flag.optional
+)
+
+export const overwriteFlag: Flag.Flag<boolean> = Flag.Boolean("overwrite").pipe(
+  Flag.withDescription("Replace the file that is there, once the new one is whole"),
+  Flag.withDefault(false)
+)
+
+/** A path for a store in a private directory beside the file, which is removed with the scope. */
+export const directoryBeside: (
+  file: string
+) => Effect.Effect<string, PlatformError.PlatformError, FileSystem.FileSystem | Scope.Scope> = Effect.fnUntraced(
+  function* (file) {
+    const fileSystem = yield* FileSystem.FileSystem
+    const paths = yield* Effect.provide(Path.Path, Path.layer)
+    const directory = yield* fileSystem.makeTempDirectoryScoped({
+      directory: paths.dirname(paths.resolve(file)),
+      prefix: "icecore-"
+    })
+    return paths.join(directory, "store")
+  }
+)
+
+/** Makes a store at the path with all that an archive or a store has: on its engine, where that is one of ours. */
+export const copyOf: (
+  base: Pick<RecordSource.RecordSource, "path" | "kind" | "source">,
+  path: string,
+  limits: Archive.ArchiveLimits
+) => Effect.Effect<
+  EngineDetection.EngineOnDisk,
+  RecordSource.UnpackedTooLarge | Archive.ExtractError | RecordStore.RecordWriteError,
+  RecordServices.RecordServices
+> = Effect.fnUntraced(function* (base, path, limits) {
+  const engine = base.source.engineName === "lmdb" ? "lmdb" : "sqlite"
+  if (base.kind === "store") yield* base.source.database!.checkpoint(path)
+  else yield* RecordSource.explainLimit(Archive.extract(base.path, { directory: path, engine, limits }))
+  return engine
+})
+
+/** Refuses a file that is there, before any work, unless it may be replaced. */
+export const checkOutput: (path: string, overwrite: boolean) => Effect.Effect<void, ArchiveExists | DiskError, Disk> =
+  Effect.fnUntraced(function* (path, overwrite) {
+    const disk = yield* Disk
+    if (!overwrite && Option.isSome(yield* disk.stat(path))) return yield* new ArchiveExists({ path })
+  })
+
+/** What was saved. */
+export interface Saved {
+  readonly path: string
+  readonly encoding: Archive.ArchiveEncoding
+  readonly sizeBytes: number
+}
+
+/** Saves all of a store as an archive, showing for how long. */
+export const save: (
+  target: StoreTarget.StoreTarget,
+  options: { readonly path: string; readonly encoding: Archive.ArchiveEncoding; readonly overwrite: boolean }
+) => Effect.Effect<Saved, Archive.SaveError, RecordServices.RecordServices | Stdio.Stdio | Terminal.Terminal> =
+  Effect.fnUntraced(function* (target, options) {
+    const saving = Archive.save({ source: target.source.source, creator: `icecore ${version}`, ...options })
+    const { sizeBytes } = yield* RecordProgress.whileDoing("Saving", saving)
+    return { path: options.path, encoding: options.encoding, sizeBytes }
+  })
+
+/** A line for people. */
+export const describe = ({ encoding, path, sizeBytes }: Saved): string =>
+  `Saved to ${path}: ${encoding}, ${Output.formatBytes(sizeBytes)}`
