@@ -53,6 +53,12 @@ export const SyncChange: RecordType.RecordType<"SyncChange", SyncChange, SyncCha
 /** Whether a run is of a sync that holds changes only. */
 export const isPartial = ({ type }: Pick<SyncRun, "type">): boolean => type.startsWith("partial")
 
+/**
+ * The bytes by which a change names a record, given the record or just its key: records of a type are listed in the order of these.
+ * Throws `TupleOverflow` or `TupleValueInvalid` for a key that no record of a store has.
+ */
+export const recordKeyOf: <T extends RecordType.Any>(type: T, record: RecordType.Key<T>) => Uint8Array = primaryKeyOf
+
 /** What a change is made of. */
 export interface ChangeOptions<T extends RecordType.Any> {
   readonly type: T

@@ -13,7 +13,7 @@ export const makeCompactor = (options?: Throttle.ThrottleOptions): Compactor => 
     compact: Effect.fn("Compactor.compact")((call) => ReplaceSyncs.compact(throttle, call)),
     clone: Effect.fn("Compactor.clone")((call) => ReplaceSyncs.clone(throttle, call)),
     copy: Effect.fn("Compactor.copy")((call) => ReplaceSyncs.copy(throttle, call)),
-    merge: Effect.fn("Compactor.merge")((call) => merge({ ...call, onStep: stepAfter(throttle, call.onStep) })),
+    merge: Effect.fn("Compactor.merge")((call) => merge({ ...call, onProgress: stepAfter(throttle, call.onProgress) })),
     diff: Effect.fn("Compactor.diff")((call) => diff(throttle, call)),
     planCompact: ReplaceSyncs.planCompact,
     planClone: ReplaceSyncs.planClone,

@@ -1,0 +1,78 @@
+/** What one group of a merge reads: one moment of each of its sources, and of the result so far. */
+import { RecordReader, type RecordStore, type RecordType, SyncChange, type SyncRun } from "@icecore/engine"
+import { Effect, type Pull, type Scope, Stream } from "effect"
+import { type BaseWriteError, CompactBaseFailed, type CompactorError } from "../../CompactorError.ts"
+import type { MergePlan } from "../../MergePlan.ts"
+import type { SyncSource } from "../../Source.ts"
+import * as Moment from "../Moment.ts"
+
+/** One sync that is read. */
+export interface GroupInput {
+  /** Counts up from the oldest source; the result so far is newer than all. */
+  readonly source: number
+  readonly records: RecordReader.RecordReader
+  readonly sync: SyncRun.SyncId
+  readonly hasChanges: boolean
+  readonly asFailure: (cause: RecordReader.RecordListError) => CompactorError
+}
+
+/** The sources at these places, for the scope, in their order. */
+export const openSources: (
+  plan: MergePlan,
+  sources: ReadonlyArray<SyncSource>,
+  places: ReadonlyArray<number>
+) => Effect.Effect<Array<GroupInput>, CompactorError, Scope.Scope> = Effect.fnUntraced(
+  function* (plan, sources, places) {
+    const inputs: Array<GroupInput> = []
+    for (const place of places) {
+      const { changeCount, run } = plan.inputs[place]!
+      const { asFailure, records } = yield* Moment.take("merge", sources[place]!.source)
+      inputs.push({ source: place, records, sync: run.sync_id, hasChanges: changeCount > 0, asFailure })
+    }
+    return inputs
+  }
+)
+
+/** The result so far, for the scope: what was put is written, though not into all indexes, which nobody reads. */
+export const openResult: (
+  plan: MergePlan,
+  into: RecordStore.RecordStore,
+  sync: SyncRun.SyncId
+) => Effect.Effect<GroupInput, CompactorError, Scope.Scope> = Effect.fnUntraced(function* (plan, into, sync) {
+  const asFailure = (cause: BaseWriteError) => new CompactBaseFailed({ operation: "merge", base: into.path, cause })
+  yield* Effect.mapError(into.checkpointSync(""), asFailure)
+  const reader = yield* Effect.mapError(into.database.snapshot, asFailure)
+  const records = yield* Effect.mapError(
+    RecordReader.make({ reader: Effect.succeed(reader), path: into.path, types: into.types }),
+    asFailure
+  )
+  return { source: plan.inputs.length, records, sync, hasChanges: plan.changeCount > 0, asFailure }
+})
+
+/** Whether the store of an input describes a type. */
+export const hasType = ({ records }: GroupInput, type: RecordType.Any): boolean =>
+  records.types.some(({ name }) => name === type.name)
+
+/** Records as they come. */
+export type Rows = Pull.Pull<ReadonlyArray<object>, CompactorError>
+
+/** The records of a type, as the target declares it, in the order of their keys. */
+export const recordsOf = (
+  { asFailure, records, sync }: GroupInput,
+  type: RecordType.Any,
+  batchSize: number
+): Effect.Effect<Rows, never, Scope.Scope> =>
+  Stream.toPull(Stream.mapError(records.stream(type, { sync, batchSize }), asFailure))
+
+/** The changes of records of a type, in the same order. */
+export const changesOf = (
+  { asFailure, records, sync }: GroupInput,
+  type: RecordType.Any,
+  batchSize: number
+): Effect.Effect<Rows, never, Scope.Scope> =>
+  Stream.toPull(
+    Stream.mapError(
+      records.stream(SyncChange.SyncChange, { sync, batchSize, prefix: { record_type: type.name } }),
+      asFailure
+    )
+  )
