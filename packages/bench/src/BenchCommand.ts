@@ -5,6 +5,7 @@ import { Console, Data, Effect, FileSystem, Option, Schema } from "effect"
 import { Command, Flag } from "effect/cli"
 import { run } from "./Harness.ts"
 import { defaultRounds } from "./Measure.ts"
+import { plotCommand } from "./PlotCommand.ts"
 import { Report, table, verdicts } from "./Report.ts"
 import type { ResidentMemory } from "./ResidentMemory.ts"
 import { rows } from "./rows/index.ts"
@@ -81,5 +82,5 @@ export const benchCommand: Command.Command<"icecore-bench", {}, {}, unknown, Fil
     })
   ).pipe(
     Command.withDescription("Measure Icecore against the bare libraries, as ratios"),
-    Command.withSubcommands([check])
+    Command.withSubcommands([check, plotCommand])
   )

@@ -99,7 +99,7 @@ describe("Plot", () => {
 
   it("render draws each series in each panel from its first to its last place", () => {
     const [mergeTime, rowsTime, mergeMemory] = linesOf(render(plot)) as ReadonlyArray<number[][]>
-    const [width, height] = [340, 300]
+    const [width, height] = [340, 260]
     assert.deepStrictEqual(mergeTime, [
       [70, 46 + height],
       [70 + width, 46]
@@ -108,7 +108,7 @@ describe("Plot", () => {
       rowsTime!.map(([x, y]) => [x, Math.round(y!)]),
       [[70, 46 + Math.round(height * (1 - Math.log10(5)))]]
     )
-    assert.deepStrictEqual(mergeMemory!.at(-1), [70 + 340 + 84 + width, 46])
+    assert.deepStrictEqual(mergeMemory!.at(-1), [70 + 430 + width, 46])
   })
 
   it("render draws references dashed, and gives every series a colour of its own", () => {
@@ -116,6 +116,19 @@ describe("Plot", () => {
     const colors = [...render(many).matchAll(/<polyline [^>]* stroke="([^"]*)"/g)].map(([, color]) => color)
     assert.strictEqual(new Set(colors).size, maxSeriesCount)
     assert.strictEqual([...render(plot).matchAll(/stroke-dasharray/g)].length, plot.panels.length + 1)
+  })
+
+  it("render puts the third panel below the first, and the legend beside it", () => {
+    const panels = [...plot.panels, { label: "rate (grants/s)", steps: "decimal" as const }]
+    const series = [{ name: "merge", points: [{ x: 2, values: [1, 1, 1] }] }]
+    const [first, , third, legend] = linesOf(render({ ...plot, panels, series }))
+    const [[x, y], [thirdX, thirdY]] = [first![0] as [number, number], third![0] as [number, number]]
+    assert.strictEqual(thirdX, x)
+    assert.isAbove(thirdY, y)
+    assert.deepStrictEqual(legend, [
+      [500, 382],
+      [530, 382]
+    ])
   })
 
   it("render writes numbers with k and M, of a long axis only powers of ten and the last", () => {

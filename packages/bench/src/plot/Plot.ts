@@ -1,11 +1,14 @@
 /**
- * A plot as an SVG document: panels side by side over one horizontal axis, both axes logarithmic, one legend for all.
+ * A plot as an SVG document: panels over the same horizontal axis, two beside each other, all axes logarithmic, one legend.
  *
  * ```
  * title
- * ┌ panel ─────┐  ┌ panel ─────┐  ── series
- * │      ·──·  │  │   ·──·──·  │  ╌╌ reference
+ * ┌ panel ─────┐  ┌ panel ─────┐
+ * │      ·──·  │  │   ·──·──·  │
  * └────────────┘  └────────────┘
+ * ┌ panel ─────┐  ── series
+ * │      ·──·  │  ╌╌ reference
+ * └────────────┘
  * caption: machine, date, how it was measured
  * ```
  *
@@ -49,53 +52,60 @@ const colors = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
 export const maxSeriesCount: number = colors.length
 
 const panelWidth = 340
-const panelHeight = 300
-const panelGap = 84
+const panelHeight = 260
+const columnWidth = panelWidth + 90
+const rowHeight = panelHeight + 66
 const top = 46
 const left = 70
-const legendGap = 24
-const legendWidth = 250
 const lineHeight = 18
+const legendLineHeight = 22
 
 /** The SVG document. Lengths are CSS pixels. */
 export const render = (plot: Plot): string => {
   const { caption, panels, series, title } = plot
-  const width = left + panels.length * (panelWidth + panelGap) - panelGap + legendGap + legendWidth
-  const height = top + panelHeight + 62 + caption.length * lineHeight
   const x = LogScale.make(
     series.flatMap(({ points }) => points.map((point) => point.x)),
     plot.x.steps
   )
+  const legend = cornerOf(panels.length)
+  const below = Math.max(legend[1] + series.length * legendLineHeight + 20, cornerOf(panels.length - 1)[1] + rowHeight)
+  const width = left + 2 * columnWidth - 60
+  const height = below + caption.length * lineHeight
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#222222">`,
     `<title>${escape(title)}</title>`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     text(left, 24, title, `font-size="15" font-weight="600"`),
     ...panels.flatMap((panel, at) => renderPanel(plot, panel, { at, x })),
-    ...renderLegend(series, width - legendWidth),
-    ...caption.map((line, at) => text(left, top + panelHeight + 62 + at * lineHeight, line, `fill="#666666"`)),
+    ...renderLegend(series, legend),
+    ...caption.map((line, at) => text(left, below + at * lineHeight, line, `fill="#666666"`)),
     "</svg>",
     ""
   ].join("\n")
 }
 
+type Place = readonly [x: number, y: number]
+
+/** The upper left corner of a panel. */
+const cornerOf = (at: number): Place => [left + (at % 2) * columnWidth, top + (at >> 1) * rowHeight]
+
 const renderPanel = (plot: Plot, axis: Axis, panel: { readonly at: number; readonly x: LogScale.LogScale }) => {
   const { at, x } = panel
-  const start = left + at * (panelWidth + panelGap)
+  const [start, above] = cornerOf(at)
   const y = LogScale.make(
     plot.series.flatMap(({ points }) => points.map(({ values }) => values[at]!)),
     axis.steps
   )
   const placeX = (value: number): number => round(start + x.place(value) * panelWidth)
-  const placeY = (value: number): number => round(top + (1 - y.place(value)) * panelHeight)
-  const bottom = top + panelHeight
-  const middle = top + panelHeight / 2
+  const placeY = (value: number): number => round(above + (1 - y.place(value)) * panelHeight)
+  const bottom = above + panelHeight
+  const middle = above + panelHeight / 2
   return [
-    ...x.ticks.map((tick) => line(placeX(tick), top, placeX(tick), bottom, gridLine)),
+    ...x.ticks.map((tick) => line(placeX(tick), above, placeX(tick), bottom, gridLine)),
     ...labelled(x.ticks).map((tick) => text(placeX(tick), bottom + 18, formatTick(tick), `text-anchor="middle"`)),
     ...y.ticks.map((tick) => line(start, placeY(tick), start + panelWidth, placeY(tick), gridLine)),
     ...y.ticks.map((tick) => text(start - 8, placeY(tick) + 4, formatTick(tick), `text-anchor="end"`)),
-    `<rect x="${start}" y="${top}" width="${panelWidth}" height="${panelHeight}" fill="none" stroke="#888888"/>`,
+    `<rect x="${start}" y="${above}" width="${panelWidth}" height="${panelHeight}" fill="none" stroke="#888888"/>`,
     text(start + panelWidth / 2, bottom + 38, plot.x.label, `text-anchor="middle"`),
     text(start - 54, middle, axis.label, `text-anchor="middle" transform="rotate(-90 ${start - 54} ${middle})"`),
     ...plot.series.flatMap(({ isReference, points }, index) => {
@@ -112,17 +122,15 @@ const renderPanel = (plot: Plot, axis: Axis, panel: { readonly at: number; reado
 const labelled = (ticks: ReadonlyArray<number>): ReadonlyArray<number> =>
   ticks.length <= 9 ? ticks : ticks.filter((tick) => Number.isInteger(Math.log10(tick)) || tick === ticks.at(-1))
 
-const renderLegend = (series: ReadonlyArray<Series>, start: number): ReadonlyArray<string> =>
+const renderLegend = (series: ReadonlyArray<Series>, [start, above]: Place): ReadonlyArray<string> =>
   series.flatMap(({ isReference, name }, index) => {
-    const middle = top + 10 + index * (lineHeight + 4)
+    const middle = above + 10 + index * legendLineHeight
     return [
       `<polyline points="${start},${middle} ${start + 30},${middle}" ${stroke(index, isReference)}/>`,
       marker(index, [start + 15, middle]),
       text(start + 38, middle + 4, name, "")
     ]
   })
-
-type Place = readonly [x: number, y: number]
 
 const gridLine = `stroke="#e4e4e4"`
 

@@ -4,6 +4,7 @@
 import type { Row } from "../Row.ts"
 import { backfillRows } from "./BackfillRows.ts"
 import { coldStartRows } from "./ColdStartRows.ts"
+import { compactorRows } from "./CompactorRows.ts"
 import { crc32cRows } from "./Crc32cRows.ts"
 import { engineRows } from "./EngineRows.ts"
 import { freezingRows } from "./FreezingRows.ts"
@@ -25,6 +26,7 @@ export const rows: ReadonlyArray<Row> = [
   ...hotCommitRows,
   ...recordRows,
   ...recordMemoryRows,
+  ...compactorRows,
   ...packWriteRows,
   ...packReadRows,
   ...packMemoryRows,
