@@ -17,10 +17,10 @@ export const attemptBlocks = <A>(keyspace: string, run: () => A): Effect.Effect<
     }
   })
 
-/** What a kernel threw about a block of the keyspace, as an error. Anything else is thrown on. */
-export const corruptBlock = (keyspace: string, cause: unknown): BlockCorrupt => {
+/** What a kernel threw about a block of the keyspace, as an error, with the path of the store if it is not plain. Anything else is thrown on. */
+export const corruptBlock = (keyspace: string, cause: unknown, path?: string): BlockCorrupt => {
   if (!(cause instanceof BlockDamage)) throw cause
-  return new BlockCorrupt({ keyspace, key: cause.key, detail: cause.detail })
+  return new BlockCorrupt({ keyspace, key: cause.key, detail: cause.detail, ...(path === undefined ? {} : { path }) })
 }
 
 /** The block, if its rows are of the header that the key begins with. */

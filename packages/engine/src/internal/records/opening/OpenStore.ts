@@ -7,9 +7,11 @@ import { RecordMisuse } from "../../../RecordError.ts"
 import * as RecordReader from "../../../RecordReader.ts"
 import type { RecordOpenError, RecordStore, RecordStoreOptions } from "../../../RecordStore.ts"
 import type * as RecordType from "../../../RecordType.ts"
+import { replaceSync } from "../replacing/ReplaceSync.ts"
 import { cleanup } from "../writing/Cleanup.ts"
 import * as Intake from "../writing/Intake.ts"
 import { put, putResolved, type Resolve, removeMany } from "../writing/Puts.ts"
+import { removeSync } from "../writing/RemoveSync.ts"
 import { isSettled } from "../writing/Settle.ts"
 import { checkpointSync, endSync, resumeSync, startSync } from "../writing/SyncLife.ts"
 import { alone, settleCurrent, settleFor, type Writer } from "../writing/Writer.ts"
@@ -80,8 +82,9 @@ const operations = (writer: Writer, database: Database, engineName: string): Ope
   delete: (type, key) => Effect.map(alone(writer, removeMany(writer, type, [key])), (count) => count > 0),
   deleteMany: (type, keys) => alone(writer, removeMany(writer, type, keys)),
   cleanup: (policy, options = {}) => alone(writer, cleanup(writer, policy, options)),
-  replaceSync: () => Effect.die("not yet"),
-  removeSync: () => Effect.die("not yet"),
+  // Not `alone`: it may be interrupted.
+  replaceSync: (options) => writer.lock.withPermits(1)(replaceSync(writer, options)),
+  removeSync: (sync) => alone(writer, removeSync(writer, sync)),
   flush: alone(writer, Effect.andThen(settleCurrent(writer), database.flush))
 })
 

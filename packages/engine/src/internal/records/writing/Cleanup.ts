@@ -1,21 +1,10 @@
 /** Removes whole syncs as a plan says, each in one synced write: a crash leaves a sync whole or gone. */
 import { Clock, Effect } from "effect"
 import { type CleanupPlan, type CleanupPolicy, plan } from "../../../CleanupPolicy.ts"
-import {
-  headerOf,
-  indexesKeyspace,
-  metaKeyspace,
-  recordsKeyspace,
-  syncBookKey,
-  syncByTypeKey,
-  syncBytes,
-  syncRunKey,
-  syncsKeyspace
-} from "../../../format/RecordLayout.ts"
 import { RecordMisuse } from "../../../RecordError.ts"
 import type { CleanupOptions, RecordWriteError } from "../../../RecordStore.ts"
-import type { SyncRun } from "../../../SyncRun.ts"
 import { readRuns } from "../reading/RunReads.ts"
+import { removeRun } from "./RemoveSync.ts"
 import type { Writer } from "./Writer.ts"
 
 export const cleanup: (
@@ -29,28 +18,12 @@ export const cleanup: (
   const nowMillis = yield* Clock.currentTimeMillis
   const planned = plan(policy, { runs: yield* readRuns(database, path), current: current?.run.sync_id, nowMillis })
   if (options.dryRun === true) return planned
-  for (const run of planned.remove) yield* remove(writer, run)
+  for (const run of planned.remove) yield* removeRun(writer, run)
   yield* Effect.logInfo("Removed syncs").pipe(
     Effect.annotateLogs({ path, removed: planned.remove.length, kept: planned.keep.length })
   )
   return planned
 })
-
-const remove = ({ database, schema }: Writer, run: SyncRun): Effect.Effect<void, RecordWriteError> => {
-  const sync = syncBytes(run.sync_id)
-  return database.write(
-    (batch) => {
-      batch.delete(syncsKeyspace, syncRunKey(sync))
-      batch.delete(syncsKeyspace, syncByTypeKey(run.type, sync))
-      batch.delete(metaKeyspace, syncBookKey(sync))
-      for (const { indexes, tag } of schema.types) {
-        batch.deleteRange(recordsKeyspace, { prefix: headerOf(tag, sync) })
-        for (const index of indexes) batch.deleteRange(indexesKeyspace, { prefix: headerOf(index.tag, sync) })
-      }
-    },
-    { durability: "synced" }
-  )
-}
 
 const policyProblem = ({ keepFinishedPerType, keepUnfinishedMillis }: CleanupPolicy): string | undefined => {
   if (keepFinishedPerType !== undefined && !(Number.isSafeInteger(keepFinishedPerType) && keepFinishedPerType >= 0)) {

@@ -45,6 +45,12 @@ export const clearEntries = (intake: Intake): void => {
   else RowArena.clear(intake.entries)
 }
 
+/** Forgets everything. */
+export const clear = (intake: Intake): void => {
+  RowArena.clear(intake.records)
+  clearEntries(intake)
+}
+
 /** What the intake holds at a moment. */
 export interface Mark {
   readonly recordBytes: number
