@@ -13,9 +13,9 @@
 import type { RecordStore, SyncRun } from "@icecore/engine"
 import { Effect } from "effect"
 import type { CompactorError } from "./CompactorError.ts"
-import { prepare } from "./internal/merge/PrepareMerge.ts"
+import { prepare, requireNoSync } from "./internal/merge/PrepareMerge.ts"
 import { runMerge } from "./internal/merge/RunMerge.ts"
-import type { MergePlan } from "./MergePlan.ts"
+import type { MergePlan, MergeTarget } from "./MergePlan.ts"
 import type { SyncSource } from "./Source.ts"
 
 export {
@@ -32,18 +32,21 @@ export {
   plan
 } from "./MergePlan.ts"
 
-export interface MergeOptions {
+/** What is to be merged. */
+export interface PlanMergeOptions {
   /** Oldest first, at least one. The same sync may come twice. */
   readonly sources: ReadonlyArray<SyncSource>
-  /**
-   * Takes the result: opened with all types of the sources, `SyncChange` among them where a source has changes. Must have no current
-   * sync, and is the merge's until it returns. May be a source as well.
-   */
-  readonly into: RecordStore.RecordStore
+  /** Has all types of the sources, `SyncChange` among them where a source has changes. Need not be there yet. */
+  readonly into: MergeTarget
   /** Of the resulting run. Default `full`; `partial_merge` where every source is partial, and must then begin with `partial`. */
   readonly type?: string
   /** Sources that are read at once, 2 to 1,024. Default 64. Where there are more, the result so far is read again for each group. */
   readonly fanIn?: number
+}
+
+export interface MergeOptions extends PlanMergeOptions {
+  /** Takes the result. Must have no current sync, and is the merge's until it returns. May be a source as well. */
+  readonly into: RecordStore.RecordStore
   /** Runs between bounded steps; the merge waits for it. */
   readonly onProgress?: (progress: MergeProgress) => Effect.Effect<void>
 }
@@ -80,12 +83,12 @@ export interface MergeReport {
 /** Merges, as described above. Each group of sources is read at one moment of each. */
 export const merge: (options: MergeOptions) => Effect.Effect<MergeReport, CompactorError> = Effect.fn("Merge.merge")(
   function* (options: MergeOptions) {
-    const plan = yield* prepare(options)
-    return yield* runMerge(options, plan)
+    yield* requireNoSync(options.into)
+    return yield* runMerge(options, yield* prepare(options))
   }
 )
 
 /** What {@link merge} would do. Reads runs, counts and samples; changes nothing. */
-export const planMerge: (options: MergeOptions) => Effect.Effect<MergePlan, CompactorError> = Effect.fn(
+export const planMerge: (options: PlanMergeOptions) => Effect.Effect<MergePlan, CompactorError> = Effect.fn(
   "Merge.planMerge"
-)((options: MergeOptions) => prepare(options))
+)((options: PlanMergeOptions) => prepare(options))

@@ -1,6 +1,7 @@
 export * as Compactor from "./Compactor.ts"
 export * from "./CompactorError.ts"
 export * as Copy from "./Copy.ts"
+export * as Merge from "./Merge.ts"
 export * as Source from "./Source.ts"
 export * as SyncDiff from "./SyncDiff.ts"
 export * as Throttle from "./Throttle.ts"

@@ -1,6 +1,13 @@
 /** What one group of a merge reads: one moment of each of its sources, and of the result so far. */
-import { RecordReader, type RecordStore, type RecordType, SyncChange, type SyncRun } from "@icecore/engine"
-import { Effect, type Pull, type Scope, Stream } from "effect"
+import {
+  RecordReader,
+  type RecordStore,
+  type RecordType,
+  RecordTypeUnknown,
+  SyncChange,
+  type SyncRun
+} from "@icecore/engine"
+import { Effect, Option, type Pull, type Scope, Stream } from "effect"
 import { type BaseWriteError, CompactBaseFailed, type CompactorError } from "../../CompactorError.ts"
 import type { MergePlan } from "../../MergePlan.ts"
 import type { SyncSource } from "../../Source.ts"
@@ -52,6 +59,21 @@ export const openResult: (
 /** Whether the store of an input describes a type. */
 export const hasType = ({ records }: GroupInput, type: RecordType.Any): boolean =>
   records.types.some(({ name }) => name === type.name)
+
+/** Fails where a source has changes of a type that the target does not have: a partial result would be without them. */
+export const requireTypes = (
+  into: RecordStore.RecordStore,
+  { asFailure, hasChanges, records, sync }: GroupInput
+): Effect.Effect<void, CompactorError> => {
+  if (!hasChanges) return Effect.void
+  const names = new Set(into.types.map(({ name }) => name))
+  const unknown = records.stream(SyncChange.SyncChange, { sync, filter: ({ record_type }) => !names.has(record_type) })
+  return Effect.flatMap(Effect.mapError(Stream.runHead(unknown), asFailure), (change) => {
+    if (Option.isNone(change)) return Effect.void
+    const cause = new RecordTypeUnknown({ path: into.path, type: change.value.record_type })
+    return Effect.fail(new CompactBaseFailed({ operation: "merge", base: into.path, cause }))
+  })
+}
 
 /** Records as they come. */
 export type Rows = Pull.Pull<ReadonlyArray<object>, CompactorError>

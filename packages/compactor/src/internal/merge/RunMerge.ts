@@ -5,7 +5,16 @@ import { type BaseWriteError, CompactBaseFailed, type CompactorError, CompactRef
 import * as KeyMerge from "../../kernel/KeyMerge.ts"
 import type { MergeOptions, MergeReport, MergeTypeReport } from "../../Merge.ts"
 import type { MergePlan, MergeTypePlan } from "../../MergePlan.ts"
-import { changesOf, type GroupInput, hasType, openResult, openSources, type Rows, recordsOf } from "./GroupInputs.ts"
+import {
+  changesOf,
+  type GroupInput,
+  hasType,
+  openResult,
+  openSources,
+  type Rows,
+  recordsOf,
+  requireTypes
+} from "./GroupInputs.ts"
 import * as MergeStep from "./MergeStep.ts"
 
 /** Records of all lanes that are ahead, and the fewest of one lane. */
@@ -80,6 +89,7 @@ const mergeGroup = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, CompactorError, Scope.Scope> {
   const { into, plan, run, sources } = work
   const inputs = yield* openSources(plan, sources, plan.groups[position]!)
+  if (plan.isPartial) for (const input of inputs) yield* requireTypes(into, input)
   if (position > 0) inputs.push(yield* openResult(plan, into, run.sync_id))
   const keepsChanges = plan.isPartial || position < plan.groups.length - 1
   for (const type of plan.types) yield* mergeType(work, inputs, type, keepsChanges)
