@@ -27,7 +27,7 @@ const residentBytesOf = (pid: number): number => {
 const startOnce = (flags: ReadonlyArray<string>, seq: number): Effect.Effect<Start> =>
   Effect.gen(function* () {
     const startedAt = performance.now()
-    const daemon = yield* startDaemon(flags)
+    const daemon = yield* startDaemon(flags, { isSource: true })
     return yield* Effect.promise(async () => {
       for (const path of [`entries/${seq}`, `keys/${KeyedLog.keyTextAt(seq)}`])
         assert.strictEqual(await (await fetch(`${daemon.url}/v1/${path}`)).text(), KeyedLog.lineAt(seq), path)

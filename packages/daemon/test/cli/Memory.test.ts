@@ -43,7 +43,7 @@ describe("icecore ingest", () => {
           const log = Path.join(root, "log.ndjson")
           writeLog(log)
           const flags = storeFlags(Path.join(root, "data"), engine)
-          const ingest = yield* start(["ingest", log, "--ingest.batch=1000", ...flags])
+          const ingest = yield* start(["ingest", log, "--ingest.batch=1000", ...flags], { isSource: true })
           let peak = 0
           yield* eventually(
             "the ingest ends",

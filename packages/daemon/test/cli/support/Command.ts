@@ -5,9 +5,10 @@ import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert } from "@effect/vitest"
 import { Deferred, Effect, type Scope } from "effect"
+import { inject } from "vitest"
 import type { EngineName } from "../../support/LiveStore.ts"
 
-const entry = fileURLToPath(new URL("../../../src/main.ts", import.meta.url))
+const source = fileURLToPath(new URL("../../../src/main.ts", import.meta.url))
 
 /** Root of the repository. */
 export const repository: string = Path.resolve(fileURLToPath(new URL("../../../../..", import.meta.url)))
@@ -36,6 +37,8 @@ export interface Running {
 export interface CommandOptions {
   readonly cwd?: string
   readonly input?: Uint8Array | string
+  /** Runs the modules of the source and not what {@link import("./CommandBundle.ts")} made of them. Default false. */
+  readonly isSource?: boolean
 }
 
 /** Starts `icecore` with these arguments. */
@@ -45,6 +48,7 @@ export const start = (
 ): Effect.Effect<Running, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
+      const entry = options.isSource === true ? source : inject("command")
       const child = spawn(process.execPath, [entry, ...args], {
         cwd: options.cwd ?? repository,
         env: { ...process.env, NO_COLOR: "1" },
