@@ -112,7 +112,8 @@ const parseType = (json: unknown): Result.Result<TypeLine, string> =>
 const parseRun = (json: unknown): Result.Result<RunLine, string> =>
   Result.flatMap(RecordShape.fromJson(SyncRun.shape, json), (record) => {
     const run = record as unknown as SyncRun
-    const ids = [run.sync_id, ...(run.parent_sync_id === undefined ? [] : [run.parent_sync_id])]
+    const others = run.parent_sync_id === undefined ? [] : [run.parent_sync_id]
+    const ids = [run.sync_id, ...others, ...(run.source_sync_ids ?? [])]
     return Result.map(Result.all(ids.map(Ksuid.parse)), (): RunLine => ({ kind: "run", run }))
   }).pipe(
     Result.mapError((error) =>

@@ -68,6 +68,7 @@ export interface ManifestSync {
   /** Absent: it was not finished. */
   readonly ended_at?: number
   readonly counts: Readonly<Record<string, number>>
+  readonly source_sync_ids?: ReadonlyArray<SyncId>
 }
 
 /** A run of bytes of the payload: the packfile of a keyspace, or the one tar. */
@@ -146,7 +147,8 @@ const codec: RecordCodec.RecordCodec<StoredManifest> = RecordCodec.make<StoredMa
               { name: "parent_sync_id", shape: { kind: "string" }, optional: true },
               { name: "started_at", shape: { kind: "int" }, optional: false },
               { name: "ended_at", shape: { kind: "int" }, optional: true },
-              { name: "counts", shape: { kind: "record", value: { kind: "int" } }, optional: false }
+              { name: "counts", shape: { kind: "record", value: { kind: "int" } }, optional: false },
+              { name: "source_sync_ids", shape: { kind: "array", item: { kind: "string" } }, optional: true }
             ]
           }
         },
@@ -229,8 +231,9 @@ const manifestProblem = (manifest: Manifest, payloadSizeBytes: number): string |
       if (Result.isFailure(type)) return `type ${at} of it: ${type.failure}`
     }
   }
-  for (const { counts, parent_sync_id, sync_id } of syncs) {
-    for (const id of parent_sync_id === undefined ? [sync_id] : [sync_id, parent_sync_id]) {
+  for (const { counts, parent_sync_id, source_sync_ids = [], sync_id } of syncs) {
+    const others = parent_sync_id === undefined ? source_sync_ids : [parent_sync_id, ...source_sync_ids]
+    for (const id of [sync_id, ...others]) {
       if (Result.isFailure(Ksuid.parse(id))) return `${JSON.stringify(id)} in it is no id of a sync`
     }
     if (Object.values(counts).some((count) => count < 0)) return `a count of its sync ${sync_id} is below 0`

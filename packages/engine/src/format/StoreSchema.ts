@@ -89,6 +89,11 @@ const SchemaRow = Schema.fromJsonString(
   })
 )
 
+/** A format of another version need not have a key layout. */
+const decodeVersions = Schema.decodeUnknownResult(
+  Schema.fromJsonString(Schema.Struct({ format: Schema.Int, key_layout: Schema.optionalKey(Schema.Unknown) }))
+)
+
 const decodeSchemaRow = Schema.decodeUnknownResult(SchemaRow)
 
 /** The bytes of the row `schema`. */
@@ -104,13 +109,36 @@ export const encodeSchema = (schema: StoreSchema): Uint8Array =>
     })
   )
 
+/** A row of another version than this program knows. */
+export class SchemaVersionOther {
+  readonly part: "schema format" | "key layout"
+  readonly expected: number
+  readonly actual: number
+
+  constructor(part: "schema format" | "key layout", expected: number, actual: number) {
+    this.part = part
+    this.expected = expected
+    this.actual = actual
+  }
+}
+
 /** The schema of a row, or what is wrong with it. */
-export const decodeSchema = (bytes: Uint8Array): Result.Result<StoreSchema, string> => {
+export const decodeSchema = (bytes: Uint8Array): Result.Result<StoreSchema, string | SchemaVersionOther> => {
   let text: string
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)
   } catch {
     return Result.fail("it is no UTF-8")
+  }
+  const versions = decodeVersions(text)
+  if (Result.isFailure(versions)) return Result.fail(versions.failure.message)
+  // What the rest looks like in another version is not known here.
+  const { format, key_layout: keyLayout } = versions.success
+  if (format !== schemaFormatVersion) {
+    return Result.fail(new SchemaVersionOther("schema format", schemaFormatVersion, format))
+  }
+  if (typeof keyLayout === "number" && keyLayout !== keyLayoutVersion) {
+    return Result.fail(new SchemaVersionOther("key layout", keyLayoutVersion, keyLayout))
   }
   const decoded = decodeSchemaRow(text)
   if (Result.isFailure(decoded)) return Result.fail(decoded.failure.message)

@@ -42,8 +42,14 @@ export type Beginning = "started" | "resumed" | "there"
  */
 export const begin: (store: RecordStore, run: SyncRun, resume: boolean) => Effect.Effect<Beginning, ImportRunError> =
   Effect.fnUntraced(function* (store, run, resume) {
-    const { sync_id: syncId, type, started_at: startedAt, parent_sync_id: parent } = run
-    const start = store.startSync({ type, syncId, startedAt, ...(parent === undefined ? {} : { parent }) })
+    const { sync_id: syncId, type, started_at: startedAt, parent_sync_id: parent, source_sync_ids: sources } = run
+    const start = store.startSync({
+      type,
+      syncId,
+      startedAt,
+      ...(parent === undefined ? {} : { parent }),
+      ...(sources === undefined ? {} : { sources })
+    })
     const started = Effect.as(start, "started" as const)
     if (!resume) return yield* started
     return yield* Effect.catchTag(started, "SyncExists", () => goOn(store, run))

@@ -35,11 +35,12 @@ import {
   type StoredIndex,
   type StoreSchema
 } from "../../../format/StoreSchema.ts"
-import { NotRecordStore, type RecordCorrupt, RecordTypeChanged, StoreCorrupt } from "../../../RecordError.ts"
+import { NotRecordStore, type RecordCorrupt, RecordTypeChanged } from "../../../RecordError.ts"
 import type { RecordReadError } from "../../../RecordReader.ts"
 import type { RecordOpenError } from "../../../RecordStore.ts"
 import type * as RecordType from "../../../RecordType.ts"
 import { readRuns } from "../reading/RunReads.ts"
+import { schemaError } from "../reading/StoreTypes.ts"
 import type { Intake } from "../writing/Intake.ts"
 import { mergeEntries, mergeRuns } from "../writing/Merge.ts"
 import { tooLong } from "../writing/RecordKeys.ts"
@@ -65,7 +66,7 @@ export const openSchema: (
     }
   }
   const stored = Option.isNone(row) ? Result.succeed(emptySchema) : decodeSchema(row.value)
-  if (Result.isFailure(stored)) return yield* new StoreCorrupt({ path, part: "schema", detail: stored.failure })
+  if (Result.isFailure(stored)) return yield* schemaError(path, stored.failure)
   const planned = plan(stored.success, types)
   if (Result.isFailure(planned)) return yield* new RecordTypeChanged({ path, ...planned.failure })
   if (mode === "readOnly") return stored.success

@@ -92,7 +92,8 @@ interface CheckedCount {
   readonly limit: number
 }
 
-const checkCount = (path: string, { limit, name, value }: CheckedCount): Effect.Effect<void, RecordMisuse> =>
+/** Refuses a number out of bounds. */
+export const checkCount = (path: string, { limit, name, value }: CheckedCount): Effect.Effect<void, RecordMisuse> =>
   Number.isSafeInteger(value) && value >= 1 && value <= limit
     ? Effect.void
     : Effect.fail(

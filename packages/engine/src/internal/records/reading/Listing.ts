@@ -73,14 +73,20 @@ const behindPageSize = 50_000
 /** Bytes of stored records that end a step: decoded ones take some times that. */
 const streamPageBytes: number = 8 * 1024 * 1024
 
+/** What of the records of a query to give, and how many in one step. */
+export interface StreamLimits {
+  readonly filter: ((record: unknown) => boolean) | undefined
+  readonly batchSize: number | undefined
+}
+
 /** All records of a query, in the view. */
 export const streamRecords = (
   view: SyncView,
   query: ListQuery,
-  filter: ((record: unknown) => boolean) | undefined
+  { batchSize = streamPageSize, filter }: StreamLimits
 ): Stream.Stream<unknown, ListingError> => {
   const isBehind = view.book.indexes === "behind" && query.access._tag === "Index"
-  const pageSize = isBehind || query.access._tag === "Records" ? behindPageSize : streamPageSize
+  const pageSize = isBehind || query.access._tag === "Records" ? behindPageSize : batchSize
   return Stream.paginate(undefined as Uint8Array | undefined, (after) =>
     Effect.map(
       readPage(view, query, { filter, pageSize, scanLimit: Number.MAX_SAFE_INTEGER, maxBytes: streamPageBytes, after }),

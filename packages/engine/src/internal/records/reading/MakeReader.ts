@@ -2,20 +2,21 @@
 import { Effect, type Scope, Stream } from "effect"
 import type { Reader } from "../../../Engine.ts"
 import { SyncTypeMismatch } from "../../../RecordError.ts"
-import type {
-  MakeOptions,
-  ReadOptions,
-  RecordReadError,
-  RecordReader,
-  StatsOptions,
-  StreamOptions
+import {
+  type MakeOptions,
+  maxPageSize,
+  type ReadOptions,
+  type RecordReadError,
+  type RecordReader,
+  type StatsOptions,
+  type StreamOptions
 } from "../../../RecordReader.ts"
 import type * as RecordType from "../../../RecordType.ts"
 import type { SyncId } from "../../../SyncRun.ts"
 import { checkStore } from "../checking/CheckStore.ts"
 import { getRecord, getRecords } from "./KeyedReads.ts"
 import { streamRecords } from "./Listing.ts"
-import { type AnyListOptions, checkedQuery, listPage } from "./ListPage.ts"
+import { type AnyListOptions, checkCount, checkedQuery, listPage } from "./ListPage.ts"
 import { makeMemo, type StoreView, syncView } from "./ReadView.ts"
 import { latestFinished, readRun, readRuns } from "./RunReads.ts"
 import { areCurrent, readTypes, type StoreTypes } from "./StoreTypes.ts"
@@ -63,9 +64,11 @@ export const makeReader: (options: MakeOptions) => Effect.Effect<RecordReader, R
     }, Effect.scoped)
 
     const openStream = Effect.fnUntraced(function* (type: RecordType.Any, options: StreamOptions<RecordType.Any>) {
+      const { batchSize, filter } = options
+      if (batchSize !== undefined) yield* checkCount(path, { name: "batch size", value: batchSize, limit: maxPageSize })
       const view = yield* syncView(yield* storeView(options.sync), options.sync)
       const query = yield* checkedQuery(path, yield* view.types.layoutFor(type), options)
-      return streamRecords(view, query, options.filter)
+      return streamRecords(view, query, { batchSize, filter })
     })
 
     const stats = Effect.fn("RecordReader.stats")(function* ({ sync, syncType }: StatsOptions = {}) {

@@ -2,13 +2,20 @@
 import { Effect, Option, Result } from "effect"
 import type { EngineReadError, Reader } from "../../../Engine.ts"
 import { metaKeyspace, schemaKey, type TypeLayout } from "../../../format/RecordLayout.ts"
-import { decodeSchema, layoutOf, type StoredType, type StoreSchema } from "../../../format/StoreSchema.ts"
+import {
+  decodeSchema,
+  layoutOf,
+  type SchemaVersionOther,
+  type StoredType,
+  type StoreSchema
+} from "../../../format/StoreSchema.ts"
 import {
   NotRecordStore,
   RecordMisuse,
   RecordTypeChanged,
   RecordTypeUnknown,
-  StoreCorrupt
+  StoreCorrupt,
+  StoreVersionUnknown
 } from "../../../RecordError.ts"
 import type * as RecordType from "../../../RecordType.ts"
 import { compareBytes } from "../../Bounds.ts"
@@ -37,7 +44,7 @@ export interface ReadTypesOptions {
 }
 
 /** What reading the types can fail with. */
-export type TypesReadError = EngineReadError | StoreCorrupt | NotRecordStore | RecordTypeChanged
+export type TypesReadError = EngineReadError | StoreCorrupt | StoreVersionUnknown | NotRecordStore | RecordTypeChanged
 
 export const readTypes: (options: ReadTypesOptions) => Effect.Effect<StoreTypes, TypesReadError> = Effect.fnUntraced(
   function* (options) {
@@ -45,11 +52,18 @@ export const readTypes: (options: ReadTypesOptions) => Effect.Effect<StoreTypes,
     const schemaBytes = yield* reader.get(metaKeyspace, schemaKey())
     if (Option.isNone(schemaBytes)) return yield* new NotRecordStore({ path, detail: "it has no schema" })
     const schema = decodeSchema(schemaBytes.value)
-    if (Result.isFailure(schema)) return yield* new StoreCorrupt({ path, part: "schema", detail: schema.failure })
+    if (Result.isFailure(schema)) return yield* schemaError(path, schema.failure)
     const types = typesOf(options, schema.success, schemaBytes.value)
     return Result.isFailure(types) ? yield* types.failure : types.success
   }
 )
+
+/** What is wrong with a row of the schema, as an error. */
+export const schemaError = (path: string, problem: string | SchemaVersionOther): StoreCorrupt | StoreVersionUnknown => {
+  if (typeof problem === "string") return new StoreCorrupt({ path, part: "schema", detail: problem })
+  const { actual, expected, part } = problem
+  return new StoreVersionUnknown({ path, part, expected, actual })
+}
 
 /** Whether the types are still those of the store at another moment. */
 export const areCurrent = (types: StoreTypes, reader: Reader): Effect.Effect<boolean, EngineReadError> =>

@@ -26,6 +26,9 @@ import { currentSession, drain, settleCurrent, type Writer } from "./Writer.ts"
 /** Characters of a sync type at most. */
 const maxSyncTypeLength = 256
 
+/** Runs that a run can be merged from, at most: their ids leave room for its token. */
+const maxSourceCount = 100_000
+
 export const startSync: (
   writer: Writer,
   options: StartSyncOptions
@@ -36,7 +39,8 @@ export const startSync: (
     typeProblem(options.type) ??
     timeProblem("startedAt", started) ??
     idProblem("syncId", options.syncId) ??
-    idProblem("parent", options.parent)
+    idProblem("parent", options.parent) ??
+    sourcesProblem(options.sources)
   if (problem !== undefined) return yield* new RecordMisuse({ path, detail: problem })
   const id = options.syncId ?? (yield* Ksuid.make)
   if (Option.isSome(yield* readRun(database, path, id))) return yield* new SyncExists({ path, sync: id })
@@ -47,7 +51,8 @@ export const startSync: (
     ...(options.parent === undefined ? {} : { parent_sync_id: options.parent }),
     started_at: started,
     token: "",
-    counts: {}
+    counts: {},
+    ...(options.sources === undefined ? {} : { source_sync_ids: options.sources })
   }
   const book: SyncBook = { indexes: "complete", counts: {} }
   const sync = syncBytes(id)
@@ -142,6 +147,18 @@ const idProblem = (name: string, id: string | undefined): string | undefined => 
   const parsed = id === undefined ? undefined : Ksuid.parse(id)
   if (parsed === undefined || Result.isSuccess(parsed)) return undefined
   return `${name} is ${parsed.failure.actual}, expected ${parsed.failure.expected}`
+}
+
+const sourcesProblem = (sources: ReadonlyArray<SyncId> | undefined): string | undefined => {
+  if (sources === undefined) return undefined
+  if (sources.length === 0 || sources.length > maxSourceCount) {
+    return `sources has ${sources.length} ids, expected 1 to ${maxSourceCount}`
+  }
+  for (const id of sources) {
+    const problem = idProblem("one of sources", id)
+    if (problem !== undefined) return problem
+  }
+  return undefined
 }
 
 const timeProblem = (name: string, micros: number): string | undefined =>
