@@ -20,6 +20,7 @@ import type { ArchiveSource, Manifest, OpenArchive, OpenArchiveOptions, OpenErro
 import * as ArchiveFormats from "../ArchiveFormats.ts"
 import * as Access from "../access/AccessRecords.ts"
 import { Engine } from "../Engine.ts"
+import { locatedReader, locatedSnapshot } from "../internal/archive/LocatedRows.ts"
 import * as MakeManifest from "../internal/archive/MakeManifest.ts"
 import * as PrivateDirectory from "../internal/archive/PrivateDirectory.ts"
 import { makeStoredEngine } from "../internal/StoredEngine.ts"
@@ -65,19 +66,26 @@ export const open: (
   const store = yield* openStore(`${directory}/store`)
   const { report, sizeBytes } = yield* unpackInto(store, path, `${directory}/database`, options)
   const { database } = store
+  const snapshot = locatedSnapshot(path, database)
   const source: ArchiveSource = {
     path,
     engineName: engine.name,
-    snapshot: database.snapshot,
+    snapshot,
     database: { engine, checkpoint: database.checkpoint }
   }
   const reader = yield* RecordReader.make({
-    reader: database.snapshot,
+    reader: snapshot,
     path,
     ...(options.types === undefined ? {} : { types: options.types })
   })
   const manifest = yield* manifestOf(reader, engine.name)
-  return { info: { path, format: formatName, sizeBytes, manifest, report }, reader, rows: database, source, report }
+  return {
+    info: { path, format: formatName, sizeBytes, manifest, report },
+    reader,
+    rows: locatedReader(path, database),
+    source,
+    report
+  }
 }, Effect.provide(engineLayer))
 
 /** Memory of records that are not yet written: a quarter of the usual, since an archive is opened beside other work. */

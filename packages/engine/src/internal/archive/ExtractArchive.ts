@@ -17,6 +17,7 @@ import type { Engine } from "../../Engine.ts"
 import { storeKeyspaces } from "../../format/RecordLayout.ts"
 import * as RecordReader from "../../RecordReader.ts"
 import { boundsFor } from "./ArchiveBounds.ts"
+import { locate, locatedSnapshot } from "./LocatedRows.ts"
 import { engineNamed, openArchive, type Probed, probe } from "./OpenArchive.ts"
 import * as PrivateDirectory from "./PrivateDirectory.ts"
 import * as TarUnpacking from "./TarUnpacking.ts"
@@ -41,7 +42,7 @@ export const extractArchive: (
     const engine = yield* engineNamed(path, outside.manifest.engine)
     yield* disk.makeDirectory(made)
     yield* TarUnpacking.unpack({ outside, bounds, directory: made, isDurable: true })
-    yield* requireStore(engine, made)
+    yield* requireStore({ engine, directory: made, path })
   } else {
     yield* copyRows(path, options, made)
   }
@@ -61,9 +62,18 @@ const isCopyable = (
 }
 
 /** The bytes are those that were saved; that they are a record store is only seen by opening it. */
-const requireStore = Effect.fnUntraced(function* (engine: Engine, path: string) {
-  const { snapshot } = yield* engine.open({ path, keyspaces: storeKeyspaces, mode: "readOnly" })
-  yield* RecordReader.make({ reader: snapshot, path })
+const requireStore = Effect.fnUntraced(function* ({
+  directory,
+  engine,
+  path
+}: {
+  readonly engine: Engine
+  readonly directory: string
+  readonly path: string
+}) {
+  const opening = engine.open({ path: directory, keyspaces: storeKeyspaces, mode: "readOnly" })
+  const database = yield* Effect.mapError(opening, locate(path))
+  yield* RecordReader.make({ reader: locatedSnapshot(path, database), path })
 }, Effect.scoped)
 
 /** Opens the archive and loads its rows into a new database, in one transaction. */

@@ -11,6 +11,7 @@ import { storeKeyspaces } from "../../format/RecordLayout.ts"
 import * as RecordReader from "../../RecordReader.ts"
 import { type ArchiveBounds, boundsFor } from "./ArchiveBounds.ts"
 import * as ArchiveOutside from "./ArchiveOutside.ts"
+import { locate, locatedReader, locatedSnapshot } from "./LocatedRows.ts"
 import * as PackRows from "./PackRows.ts"
 import * as PrivateDirectory from "./PrivateDirectory.ts"
 import * as TarUnpacking from "./TarUnpacking.ts"
@@ -111,13 +112,17 @@ export const openTar: (
   const engine = yield* engineNamed(path, manifest.engine)
   const directory = yield* PrivateDirectory.make(options.temporaryDirectory)
   yield* TarUnpacking.unpack({ outside, bounds, directory, isDurable: false })
-  const database = yield* engine.open({ path: directory, keyspaces: storeKeyspaces, mode: "readOnly" })
-  const { checkpoint, snapshot } = database
+  const database = yield* Effect.mapError(
+    engine.open({ path: directory, keyspaces: storeKeyspaces, mode: "readOnly" }),
+    locate(path)
+  )
+  const { checkpoint } = database
+  const snapshot = locatedSnapshot(path, database)
   const reader = yield* RecordReader.make({ reader: snapshot, path, ...typesOf(options) })
   const archive: OpenArchive = {
     info: infoOf(outside),
     reader,
-    rows: database,
+    rows: locatedReader(path, database),
     source: { path, engineName: manifest.engine, snapshot, database: { engine, checkpoint } }
   }
   return archive
