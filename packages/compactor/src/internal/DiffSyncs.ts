@@ -22,8 +22,8 @@ export const diff: (throttle: Throttle, options: DiffOptions) => Effect.Effect<D
   Effect.fnUntraced(function* (throttle, options) {
     const { into } = options
     yield* requireUse(options)
-    const base = yield* sideOf(options.base)
-    const applied = yield* sideOf(options.applied)
+    const base = yield* sideOf(options, options.base)
+    const applied = yield* sideOf(options, options.applied)
     const sources = [...new Set([base.run.sync_id, applied.run.sync_id])]
     const type = options.type ?? defaultDiffType
     const work = Effect.gen(function* () {
@@ -43,8 +43,8 @@ export const planDiff: (options: DiffOptions) => Effect.Effect<DiffPlan, Compact
   options
 ) {
   yield* requireUse(options)
-  const base = yield* sideOf(options.base)
-  const applied = yield* sideOf(options.applied)
+  const base = yield* sideOf(options, options.base)
+  const applied = yield* sideOf(options, options.applied)
   const steps = plan(base.outline, applied.outline)
   return {
     base: base.run,
@@ -75,19 +75,24 @@ const requireUse = Effect.fnUntraced(function* ({ into, type = defaultDiffType }
   if (Option.isSome(current)) return yield* refuse(`sync ${current.value.sync_id} is current, expected none`)
 })
 
-const sideOf: (side: SyncSource) => Effect.Effect<Side, CompactSourceFailed | CompactRefused, Scope.Scope> =
-  Effect.fnUntraced(function* ({ source, syncId }) {
-    const moment = yield* Moment.take("diff", source)
-    const run = yield* Moment.runOf(moment, syncId)
-    const { path, reader } = moment
-    const outline = yield* Effect.mapError(SyncTransfer.outline({ reader, path, sync: run.sync_id }), moment.asFailure)
-    const changes = outline.types.find(({ type }) => type.name === SyncChange.SyncChange.name)
-    if (changes !== undefined && changes.recordCount > 0) {
-      const detail = `sync ${run.sync_id} of ${path} holds changes of another, expected a whole one: merge the two`
-      return yield* new CompactRefused({ operation: "diff", base: path, detail })
-    }
-    return { moment, run, outline }
-  })
+const sideOf: (
+  options: DiffOptions,
+  side: SyncSource
+) => Effect.Effect<Side, CompactSourceFailed | CompactRefused, Scope.Scope> = Effect.fnUntraced(function* (
+  { into },
+  { source, syncId }
+) {
+  const moment = yield* Moment.take("diff", source)
+  const run = yield* Moment.runOf(moment, syncId)
+  const { path, reader } = moment
+  const outline = yield* Effect.mapError(SyncTransfer.outline({ reader, path, sync: run.sync_id }), moment.asFailure)
+  const changes = outline.types.find(({ type }) => type.name === SyncChange.SyncChange.name)
+  if (changes !== undefined && changes.recordCount > 0) {
+    const detail = `sync ${run.sync_id} of ${path} holds changes of another, expected a whole one: merge the two`
+    return yield* new CompactRefused({ operation: "diff", base: into.path, detail })
+  }
+  return { moment, run, outline }
+})
 
 const sizeOf = ({ types }: SyncTransfer.SyncOutline): number =>
   types.reduce((bytes, { recordBytes, recordCount }) => bytes + Math.round(recordBytes * recordCount), 0)
