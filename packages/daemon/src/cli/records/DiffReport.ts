@@ -146,7 +146,8 @@ const byName = (types: ReadonlyArray<RecordType.Any>): ReadonlyArray<RecordType.
   ...new Map(types.map((type) => [type.name, type] as const)).values()
 ]
 
-const checkIgnored = (
+/** Refuses a field to ignore that no record has. */
+export const checkIgnored = (
   types: ReadonlyArray<RecordType.Any>,
   ignored: ReadonlyArray<string>
 ): Effect.Effect<void, RecordArguments.RecordArgumentInvalid> => {

@@ -1,8 +1,9 @@
 /**
  * Arguments and flags that several commands on records have.
  */
+import type { Throttle } from "@icecore/compactor"
 import type { Archive } from "@icecore/engine"
-import { Option } from "effect"
+import { Option, Schema } from "effect"
 import { Argument, Flag } from "effect/cli"
 
 const sourceText = "An archive of any kind, or the directory of a record store"
@@ -37,6 +38,20 @@ export const typesFlag: Flag.Flag<ReadonlyArray<string>> = Flag.String("type").p
 export const ndjsonFlag: Flag.Flag<boolean> = Flag.Boolean("ndjson").pipe(
   Flag.withDescription("Print a line of JSON for each"),
   Flag.withDefault(false)
+)
+
+export const dryRunFlag: Flag.Flag<boolean> = Flag.Boolean("dry-run").pipe(
+  Flag.withDescription("Only say what would be done"),
+  Flag.withDefault(false)
+)
+
+/** How fast a store may be written to, as the options of a compactor. */
+export const rateFlag: Flag.Flag<Throttle.ThrottleOptions> = Flag.Int("rate").pipe(
+  Flag.withSchema(Schema.Int.check(Schema.isGreaterThan(0))),
+  Flag.withDescription("Bytes that are written in a second at most (default: no bound)"),
+  Flag.withMetavar("BYTES"),
+  Flag.optional,
+  Flag.map(Option.match({ onNone: () => ({}), onSome: (bytesPerSecond) => ({ bytesPerSecond }) }))
 )
 
 /** What is allowed of an archive beyond the defaults. */

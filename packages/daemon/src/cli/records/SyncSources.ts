@@ -16,9 +16,12 @@ const cacheSizeBytes = 64 * 1024 * 1024
 const cacheBounds = { minimum: 256 * 1024, maximum: 8 * 1024 * 1024 } as const
 
 /** One of the sources as it is named. */
-interface SourceName {
+export interface SourceName {
   readonly path: string
+  /** The id of its sync. None: the one that ended last. */
   readonly sync: Option.Option<string>
+  /** What goes before an id on the command line. */
+  readonly flag: string
 }
 
 /** A source that is open. */
@@ -44,17 +47,16 @@ export interface SyncSources {
   >
 }
 
-/** Opens each path once, however often it is named. A file whose whole name ends like an id is taken for itself. */
+/** Opens each path once, however often it is named. */
 export const open: (
-  texts: ReadonlyArray<string>,
+  names: ReadonlyArray<SourceName>,
   options: {
     readonly limits: Archive.ArchiveLimits
     /** The store that is written to, which may be a source, too. */
     readonly into: Option.Option<string>
   }
 ) => Effect.Effect<SyncSources, RecordSource.RecordSourceError, RecordServices | FileSystem.FileSystem | Scope.Scope> =
-  Effect.fnUntraced(function* (texts, { into, limits }) {
-    const names = yield* Effect.forEach(texts, parse)
+  Effect.fnUntraced(function* (names, { into, limits }) {
     const paths = [...new Set(names.map(({ path }) => path))]
     const share = Math.floor(cacheSizeBytes / paths.length)
     const cacheSize = Math.min(cacheBounds.maximum, Math.max(cacheBounds.minimum, share))
@@ -66,10 +68,10 @@ export const open: (
     return {
       types: [...opened.values()].map(({ path, reader }) => ({ path, types: reader.types })),
       choose: (target) =>
-        Effect.forEach(names, ({ path, sync }) => {
+        Effect.forEach(names, ({ flag, path, sync }) => {
           const source = opened.get(path) ?? Option.getOrThrow(target)
           return Effect.map(
-            RecordArguments.chooseSync(source.reader, sync, `${path}#`),
+            RecordArguments.chooseSync(source.reader, sync, flag),
             (run): SyncSource => ({ path, source, run })
           )
         })
@@ -79,10 +81,11 @@ export const open: (
 /** What comes before an id, and the id. */
 const namedPattern = /^(.+)#([^#/\\]+)$/s
 
-const parse: (text: string) => Effect.Effect<SourceName, DiskError, Disk> = Effect.fnUntraced(function* (text) {
-  const disk = yield* Disk
+/** Takes `PATH#ID` apart. A file whose whole name ends like an id is taken for itself. */
+export const parse: (text: string) => Effect.Effect<SourceName, DiskError, Disk> = Effect.fnUntraced(function* (text) {
+  const whole = { path: text, sync: Option.none(), flag: `${text}#` }
   const [, path, sync] = namedPattern.exec(text) ?? []
-  if (path === undefined || sync === undefined || Result.isFailure(Ksuid.parse(sync)))
-    return { path: text, sync: Option.none() }
-  return Option.isSome(yield* disk.stat(text)) ? { path: text, sync: Option.none() } : { path, sync: Option.some(sync) }
+  if (path === undefined || sync === undefined || Result.isFailure(Ksuid.parse(sync))) return whole
+  const disk = yield* Disk
+  return Option.isSome(yield* disk.stat(text)) ? whole : { path, sync: Option.some(sync), flag: `${path}#` }
 })

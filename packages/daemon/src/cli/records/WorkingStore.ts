@@ -1,6 +1,7 @@
 /**
  * A store that is worked on before it becomes an archive: in a private directory beside the file that it becomes, gone with the scope.
  */
+import { CompactBaseFailed } from "@icecore/compactor"
 import { Archive, ArchiveExists, type EngineDetection, type RecordStore } from "@icecore/engine"
 import { Disk, type DiskError } from "@icecore/packfile"
 import { Data, Effect, FileSystem, Option, type PlatformError, type Scope, type Stdio, type Terminal } from "effect"
@@ -59,21 +60,44 @@ export const directoryBeside: (
   }
 )
 
-/** Makes a store at the path with all that an archive or a store has: on its engine, where that is one of ours. */
-export const copyOf: (
-  base: Pick<RecordSource.RecordSource, "path" | "kind" | "source">,
+/** The engine that a copy of a store or an archive is made on: its own, where that is one that keeps files. */
+export const engineOf = ({
+  source: { engineName }
+}: Pick<RecordSource.RecordSource, "source">): EngineDetection.EngineOnDisk =>
+  engineName === "lmdb" ? "lmdb" : "sqlite"
+
+/** Makes a store at the path with all that an archive or a store has, on this engine. A store is copied as it is. */
+export const copy: (
+  base: string,
   path: string,
+  engine: EngineDetection.EngineOnDisk,
   limits: Archive.ArchiveLimits
 ) => Effect.Effect<
-  EngineDetection.EngineOnDisk,
-  RecordSource.UnpackedTooLarge | Archive.ExtractError | RecordStore.RecordWriteError,
-  RecordServices.RecordServices
-> = Effect.fnUntraced(function* (base, path, limits) {
-  const engine = base.source.engineName === "lmdb" ? "lmdb" : "sqlite"
-  if (base.kind === "store") yield* base.source.database!.checkpoint(path)
-  else yield* RecordSource.explainLimit(Archive.extract(base.path, { directory: path, engine, limits }))
-  return engine
+  void,
+  RecordSource.RecordSourceError | Archive.ExtractError | RecordStore.RecordWriteError,
+  RecordServices.RecordServices | Stdio.Stdio | Terminal.Terminal
+> = Effect.fnUntraced(function* (base, path, engine, limits) {
+  const found = yield* RecordSource.kindOf(base)
+  const extract = RecordSource.explainLimit(Archive.extract(base, { directory: path, engine, limits }))
+  const checkpoint = Effect.gen(function* () {
+    const { source } = yield* RecordSource.open(base, limits)
+    yield* source.database!.checkpoint(path)
+  })
+  const what = `Copying ${base}`
+  if (found.kind === "archive") return yield* RecordProgress.whileDoing(what, extract)
+  yield* RecordProgress.whileDoing(what, Effect.scoped(checkpoint))
 })
+
+/** Names in a failure the file that a store becomes, and not the private directory that it is in. */
+export const naming = <A, E, R>(
+  path: string,
+  work: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | CompactBaseFailed, R> =>
+  Effect.mapError(work, (error) =>
+    error instanceof CompactBaseFailed
+      ? new CompactBaseFailed({ operation: error.operation, base: path, cause: error.cause })
+      : error
+  )
 
 /** Refuses a file that is there, before any work, unless it may be replaced. */
 export const checkOutput: (path: string, overwrite: boolean) => Effect.Effect<void, ArchiveExists | DiskError, Disk> =
@@ -81,6 +105,8 @@ export const checkOutput: (path: string, overwrite: boolean) => Effect.Effect<vo
     const disk = yield* Disk
     if (!overwrite && Option.isSome(yield* disk.stat(path))) return yield* new ArchiveExists({ path })
   })
+
+export type SaveOptions = Required<Pick<Archive.SaveOptions, "path" | "encoding" | "overwrite">>
 
 /** What was saved. */
 export interface Saved {
@@ -92,7 +118,7 @@ export interface Saved {
 /** Saves all of a store as an archive, showing for how long. */
 export const save: (
   target: StoreTarget.StoreTarget,
-  options: { readonly path: string; readonly encoding: Archive.ArchiveEncoding; readonly overwrite: boolean }
+  options: SaveOptions
 ) => Effect.Effect<Saved, Archive.SaveError, RecordServices.RecordServices | Stdio.Stdio | Terminal.Terminal> =
   Effect.fnUntraced(function* (target, options) {
     const saving = Archive.save({ source: target.source.source, creator: `icecore ${version}`, ...options })

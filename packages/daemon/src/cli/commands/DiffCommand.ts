@@ -1,0 +1,177 @@
+/**
+ * `icecore diff`: what differs between two syncs, printed, or as a sync of its own.
+ */
+import { Compactor, type SyncDiff } from "@icecore/compactor"
+import { type Archive, type RecordComparison, SyncChange } from "@icecore/engine"
+import { Effect, Option } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import type { CliCommand } from "../CliServices.ts"
+import { jsonFlag } from "../CommonFlags.ts"
+import * as Output from "../Output.ts"
+import * as DiffReport from "../records/DiffReport.ts"
+import * as RecordArguments from "../records/RecordArguments.ts"
+import { dryRunFlag, limitsFlag, ndjsonFlag, typesFlag } from "../records/RecordFlags.ts"
+import * as RecordProgress from "../records/RecordProgress.ts"
+import * as RecordServices from "../records/RecordServices.ts"
+import * as ResultStore from "../records/ResultStore.ts"
+import * as SyncSources from "../records/SyncSources.ts"
+import * as TransferReport from "../records/TransferReport.ts"
+import * as WorkingStore from "../records/WorkingStore.ts"
+
+const sideArgument = (name: "base" | "applied") =>
+  Argument.String(name).pipe(
+    Argument.withDescription(
+      `${name === "base" ? "What was" : "What is"}: an archive of any kind, or the directory of a record store`
+    )
+  )
+
+const sideSyncFlag = (name: "base" | "applied") =>
+  Flag.String(`sync-${name}`).pipe(
+    Flag.withDescription(
+      `The sync of ${name.toUpperCase()}, whether it has ended or not (default: the one that ended last)`
+    ),
+    Flag.withMetavar("ID"),
+    Flag.optional
+  )
+
+interface DiffInput extends ResultStore.ResultInput {
+  readonly base: string
+  readonly applied: string
+  readonly "sync-base": Option.Option<string>
+  readonly "sync-applied": Option.Option<string>
+  readonly type: ReadonlyArray<string>
+  readonly ignore: ReadonlyArray<string>
+  readonly list: boolean
+  readonly "dry-run": boolean
+  readonly "max-decoded-size": Archive.ArchiveLimits
+  readonly json: boolean
+  readonly ndjson: boolean
+}
+
+export const diffCommand: CliCommand<"diff"> = Command.make(
+  "diff",
+  {
+    base: sideArgument("base"),
+    applied: sideArgument("applied"),
+    "sync-base": sideSyncFlag("base"),
+    "sync-applied": sideSyncFlag("applied"),
+    type: typesFlag,
+    ignore: DiffReport.ignoreFlag,
+    list: DiffReport.listFlag,
+    ...ResultStore.flags,
+    "dry-run": dryRunFlag,
+    "max-decoded-size": limitsFlag,
+    json: jsonFlag,
+    ndjson: ndjsonFlag
+  },
+  Effect.fnUntraced(
+    function* (input: DiffInput) {
+      const place = yield* ResultStore.find(input)
+      if (Option.isSome(place) && input.type.length > 0)
+        return yield* new RecordArguments.RecordArgumentInvalid({
+          argument: "--type",
+          detail: "a diff that is kept has all types; it goes without --into and --output"
+        })
+      const names = [
+        { path: input.base, sync: input["sync-base"], flag: "--sync-base=" },
+        { path: input.applied, sync: input["sync-applied"], flag: "--sync-applied=" }
+      ]
+      const isKept = Option.isSome(place) && !input["dry-run"]
+      const sources = yield* SyncSources.open(names, {
+        limits: input["max-decoded-size"],
+        into: isKept ? input.into : Option.none()
+      })
+      if (isKept) return yield* keep(input, place.value, sources)
+      const options = yield* Effect.map(sources.choose(Option.none()), (sides) => optionsOf(input, sides))
+      if (Option.isNone(place)) return yield* DiffReport.print({ ...options, ...input })
+      yield* DiffReport.print({ ...options, ...input }).pipe(Effect.catchTag("RecordsDiffer", () => Effect.void))
+    },
+    Effect.scoped,
+    Effect.provide(RecordServices.layer)
+  )
+).pipe(
+  Command.withDescription("Compare two syncs record by record, or make a sync of what differs"),
+  Command.withExamples([
+    {
+      command: "icecore diff monday.icearch tuesday.icearch --ignore=discovered_at",
+      description: "Prints what differs; exits 1 when anything does"
+    },
+    {
+      command: "icecore diff monday.icearch tuesday.icearch --output=changes.icearch",
+      description: "Makes a partial sync: merged with monday it gives tuesday"
+    }
+  ])
+)
+
+const optionsOf = (
+  { ignore: ignored, type: types }: DiffInput,
+  [base, applied]: ReadonlyArray<SyncSources.SyncSource>
+): Omit<DiffReport.DiffReportOptions, "each"> => ({
+  left: { name: "base", path: base!.path, reader: base!.source.reader, run: base!.run },
+  right: { name: "applied", path: applied!.path, reader: applied!.source.reader, run: applied!.run },
+  types,
+  ignored
+})
+
+/** Makes the sync. What differs is listed before, when it is asked for, which reads both sides once more. */
+const keep = Effect.fnUntraced(function* (
+  input: DiffInput,
+  place: ResultStore.ResultPlace,
+  sources: SyncSources.SyncSources
+) {
+  const changes = { path: "a diff", types: [SyncChange.SyncChange] }
+  const types = yield* ResultStore.typesWith(place, [...sources.types, changes])
+  const target = yield* ResultStore.open(place, types)
+  const sides = yield* sources.choose(Option.some(target.source))
+  const options = optionsOf(input, sides)
+  yield* DiffReport.checkIgnored(types, input.ignore)
+  if (input.ndjson || (input.list && !input.json))
+    yield* DiffReport.compare({ ...options, each: input.ndjson ? "ndjson" : "lines" })
+  let records = 0
+  const [base, applied] = sides.map(({ run, source }) => ({ source, syncId: run.sync_id }))
+  const work = Compactor.make().diff({
+    base: base!,
+    applied: applied!,
+    into: target.store,
+    ignoredFields: input.ignore,
+    onProgress: ({ rowCount }) =>
+      Effect.sync(() => {
+        records = rowCount
+      })
+  })
+  const { report, saved } = yield* ResultStore.finish(
+    place,
+    target,
+    RecordProgress.during(work, () => records)
+  )
+  yield* print(input, place, options, report, saved)
+})
+
+const print = Effect.fnUntraced(function* (
+  { json, ndjson }: DiffInput,
+  { path }: ResultStore.ResultPlace,
+  { left, right }: Pick<DiffReport.DiffReportOptions, "left" | "right">,
+  { run, types }: SyncDiff.DiffReport,
+  saved: Option.Option<WorkingStore.Saved>
+) {
+  if (json)
+    return yield* Output.writeJson({
+      base: DiffReport.sideOf(left),
+      applied: DiffReport.sideOf(right),
+      types,
+      into: path,
+      run: TransferReport.runOf(run),
+      output: Option.getOrNull(saved)
+    })
+  const line = `Made sync ${run.sync_id} of ${path} (${TransferReport.describeRun(run)}): ${describe(types)}\n`
+  if (ndjson) return yield* Output.writeError(line)
+  yield* Output.write(DiffReport.table({ left, right }, types))
+  yield* Output.write(line)
+  if (Option.isSome(saved)) yield* Output.writeLine(WorkingStore.describe(saved.value))
+})
+
+const describe = (types: ReadonlyArray<RecordComparison.TypeSummary>): string => {
+  const changes = DiffReport.countOf(types)
+  const removed = types.reduce((sum, { removedCount }) => sum + removedCount, 0)
+  return `${Output.formatCount(changes - removed)} records, ${Output.formatCount(changes)} changes`
+}
