@@ -5,21 +5,11 @@
  * lifecycle; closing stops the lifecycle and frees all. Whatever was acknowledged is durable before that, so closing
  * may be skipped by a crash.
  */
-import {
-  Catalog,
-  CatalogKey,
-  type CatalogOpenError,
-  Geometry,
-  HotEngine,
-  Layout,
-  type Retention,
-  SteadyClock,
-  StorageLock
-} from "@icecore/catalog"
+import { Catalog, Geometry, HotEngine, Layout, type Retention, SteadyClock, StorageLock } from "@icecore/catalog"
 import { Zstd } from "@icecore/codec"
 import { Engine } from "@icecore/engine"
 import { Disk } from "@icecore/packfile"
-import { Context, Data, Deferred, Effect, Layer, Option, type Scope, Semaphore, Stream } from "effect"
+import { Context, Deferred, Effect, Layer, Option, type Scope, Semaphore, Stream } from "effect"
 import { ArtifactWork } from "./ArtifactWork.ts"
 import * as Backfill from "./Backfill.ts"
 import { Domain } from "./Domain.ts"
@@ -53,114 +43,16 @@ import * as PrunePlan from "./PrunePlan.ts"
 import * as ReadView from "./ReadView.ts"
 import * as Recovery from "./Recovery.ts"
 import { type RetryOptions, retrySchedule } from "./Retrying.ts"
-import type { Source, SourceError } from "./Source.ts"
+import type { Source } from "./Source.ts"
 import { reopenSpaceBytes, type StorageError } from "./StorageError.ts"
 import * as StoreBackup from "./StoreBackup.ts"
 import * as StoreVerify from "./StoreVerify.ts"
+import type { StoreOpenError } from "./store/StoreOpenError.ts"
+import * as StoreOpening from "./store/StoreOpening.ts"
+import type { StoreOptions } from "./store/StoreOptions.ts"
 
-/** There is no store in the directory, and it was to be opened for reading only. */
-export class StoreNotFound extends Data.Error<{ readonly path: string }> {
-  readonly _tag = "StoreNotFound"
-  override readonly name = "StoreNotFound"
-  override get message(): string {
-    return `Cannot open store ${this.path}: there is none`
-  }
-}
-
-/** Where the log would begin cannot be told: the source that `retention.earliest = "now"` counts from did not say where it ends. */
-export class SourceEndUnknown extends Data.Error<{ readonly detail: string }> {
-  readonly _tag = "SourceEndUnknown"
-  override readonly name = "SourceEndUnknown"
-  override get message(): string {
-    return `Cannot begin the log at the end of the source: ${this.detail}`
-  }
-}
-
-/** `retention.earliest` is changed to a seq that the log has not reached: nothing that the store serves would be kept. */
-export class EarliestBeyondEnd extends Data.Error<{
-  readonly earliest: number
-  /** The last seq that is served. */
-  readonly latest: number
-}> {
-  readonly _tag = "EarliestBeyondEnd"
-  override readonly name = "EarliestBeyondEnd"
-  override get message(): string {
-    return `Cannot keep the log from entry ${this.earliest} on (retention.earliest): it ends with entry ${this.latest}, so nothing of it would be kept`
-  }
-}
-
-/** Everything that opening a store can fail with. */
-export type StoreOpenError =
-  | Geometry.GeometryInvalid
-  | Layout.LayoutInvalid
-  | StorageLock.StorageLocked
-  | CatalogOpenError
-  | Recovery.HistoryHole
-  | StoreNotFound
-  | SourceEndUnknown
-  | EarliestBeyondEnd
-  | StorageError
-
-export interface StoreOptions extends Layout.LayoutOptions {
-  /**
-   * Pinned on first start, compared ever after. A number left out is what is pinned, and on first start that of
-   * {@link Geometry.defaults}, the first seq that of the domain.
-   */
-  readonly geometry?: Partial<Geometry.Geometry>
-  /** Entries in a synced commit at most, when so many are at hand. More is faster, and never less safe. Default 1. */
-  readonly entriesPerCommit?: number
-  /** Complete chunks that may wait for their freeze before ingestion waits for them; each has a hot database. Default 4. */
-  readonly maxUnfrozenChunks?: number
-  /** Packfiles kept open while nobody reads them. Default 64. */
-  readonly idlePackCount?: number
-  /** Bounds of reads: how many at once (default 256), and how long one may take (default 300,000 ms). */
-  readonly views?: Pick<Views.ViewsOptions, "maxCount" | "maxAgeMillis">
-  /** Bytes of memory that key indexes, and filters over key runs, may take. Beyond it they are read from disk. Default 64 MiB. */
-  readonly keyCacheBytes?: number
-  /** How a full disk and other failures that may pass are tried again. */
-  readonly retry?: RetryOptions
-  /** What is kept of the log. Default: what is pinned; on first start everything. */
-  readonly retention?: RetentionOptions
-  /**
-   * One behind the last seq that the source has, of a log that begins at `firstSeq`: what `earliest: "now"` means. Asked on first
-   * start only. Without it "now" is the beginning of the log.
-   */
-  readonly sourceEnd?: (firstSeq: number) => Effect.Effect<number, SourceError>
-  /**
-   * Milliseconds for which demoted files stay where they are: more than a request may take. Views that are open keep them longer.
-   * Default 30,000.
-   */
-  readonly graceMillis?: number
-  /** How chunks are frozen and filled in. */
-  readonly backfill?: BackfillOptions
-  /** Milliseconds without a frozen chunk after which key indexes are brought up to date. Default 10,000. */
-  readonly rollIdleMillis?: number
-  /** `readOnly` changes nothing: no append, no freeze, no discard, no repair. Default `readWrite`. */
-  readonly mode?: "readWrite" | "readOnly"
-}
-
-/**
- * What is kept of the log. Another retention takes effect when the store is opened with it: less is pruned; more is filled in from
- * the source that is ingested next, as far as that has it.
- */
-export interface RetentionOptions {
-  /** Complete chunks kept at the end of the log; 0: all. Default 0. */
-  readonly chunks?: number
-  /**
-   * Lowest seq ever kept: the log's first one; on first start the end of the source, and what is pinned ever after; or a seq.
-   * Default: what is pinned, on first start `genesis`.
-   */
-  readonly earliest?: "genesis" | "now" | number
-}
-
-export interface BackfillOptions {
-  /** Chunks and indexes that are made at once. Default 2. */
-  readonly workers?: number
-  /** How often one of them is tried again in a row. Default 3. */
-  readonly maxRetries?: number
-  /** Bytes of entries that are read ahead of being made into files. Default 64 MiB. */
-  readonly bufferBytes?: number
-}
+export { EarliestBeyondEnd, SourceEndUnknown, StoreNotFound, type StoreOpenError } from "./store/StoreOpenError.ts"
+export type { BackfillOptions, RetentionOptions, StoreOptions } from "./store/StoreOptions.ts"
 
 /** What {@link Store.ingest} did. */
 export interface IngestReport extends Ingestion.IngestionReport {
@@ -229,7 +121,7 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     const domain = yield* Domain
     const disk = yield* Disk
     const work = yield* ArtifactWork
-    yield* dieOfOtherDomain(domain, work)
+    yield* StoreOpening.dieOfOtherDomain(domain, work)
     const engine = yield* Engine
     const engines = { hot: (yield* HotEngine.HotEngine).engine.name, catalog: engine.name }
     const isReadOnly = options.mode === "readOnly"
@@ -241,27 +133,21 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     let oldestViewMillis: Effect.Effect<Option.Option<number>> = Effect.succeedNone
     const holds = DestructionHolds.make()
     const { dataDir } = layout
-    if (isReadOnly) yield* mustExist(engine, layout)
+    if (isReadOnly) yield* StoreOpening.mustExist(engine, layout)
     yield* StorageLock.acquire(layout)
-    yield* refuseEmptying(
-      {
-        layout,
-        geometry: options.geometry ?? {},
-        geometryDefaults,
-        domain: { name: domain.name, version: domain.version, options: domain.options },
-        checkFiles: false
-      },
-      options.retention?.earliest
-    )
+    const pinned: Catalog.CatalogOptions = {
+      layout,
+      geometry: options.geometry ?? {},
+      geometryDefaults,
+      domain: { name: domain.name, version: domain.version, options: domain.options }
+    }
+    yield* StoreOpening.refuseEmptying({ ...pinned, checkFiles: false }, options.retention?.earliest)
     const freeSpaceBytes = disk.freeSpaceBytes(dataDir)
     const epoch = ViewEpoch.make()
     const unwatched = yield* Effect.provideService(
       Catalog.make({
-        layout,
-        geometry: options.geometry ?? {},
-        geometryDefaults,
-        domain: { name: domain.name, version: domain.version, options: domain.options },
-        ...(isReadOnly ? { checkFiles: false } : earliestOf(options, checked.firstSeq)),
+        ...pinned,
+        ...(isReadOnly ? { checkFiles: false } : StoreOpening.earliestOf(options, checked.firstSeq)),
         destroyableBefore: Effect.gen(function* () {
           // What is demoted in this very millisecond may be destroyed in it when there is no grace.
           const due = (yield* SteadyClock.currentMillis) - graceMillis + (graceMillis === 0 ? 1 : 0)
@@ -279,10 +165,10 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     const { geometry } = catalog.pins
     const hotSet = yield* HotSet.make<StorageError>(epoch)
     const packs = yield* PackCache.make({ catalog, services, idleCount: options.idlePackCount ?? 64 })
-    if (Option.isSome(domain.keys)) yield* refuseWideWindows(geometry)
+    if (Option.isSome(domain.keys)) yield* StoreOpening.refuseWideWindows(geometry)
     const retention: Retention.Retention = {
       chunks: options.retention?.chunks ?? 0,
-      earliestSeq: keptFrom(options.retention?.earliest, catalog.pins)
+      earliestSeq: StoreOpening.keptFrom(options.retention?.earliest, catalog.pins)
     }
     const { state, plan } = yield* Recovery.recover({ catalog, hotSet, retention, isReadOnly })
     const views = yield* Views.make({ ...options.views, state, hotSet, catalog, epoch, packs })
@@ -449,78 +335,6 @@ export const make: (options: StoreOptions) => Effect.Effect<Store, StoreOpenErro
     return { history, catalog, ingest, backfill: fillIn, settled, runLifecycle, prunePlan, verify, backup }
   })
 
-/** The earliest seq as the catalog is told of it. */
-const earliestOf = (
-  { retention, sourceEnd }: StoreOptions,
-  firstSeq: number
-): Pick<Catalog.CatalogOptions<SourceEndUnknown>, "earliestSeq"> => {
-  const earliest = retention?.earliest
-  if (earliest === undefined) return {}
-  if (earliest !== "now") return { earliestSeq: earliest }
-  const end = sourceEnd?.(firstSeq) ?? Effect.succeed(firstSeq)
-  const onFirstStart = Effect.mapError(end, (error) => new SourceEndUnknown({ detail: error.message }))
-  return { earliestSeq: { onFirstStart } }
-}
-
-/**
- * Fails when the log would be kept from a later seq on than it has, before that is pinned. An empty log may begin anywhere. Looks for the
- * end of the log only when the seq is higher than the one that is pinned.
- */
-const refuseEmptying: (
-  options: Catalog.CatalogOptions,
-  earliest: RetentionOptions["earliest"]
-) => Effect.Effect<void, StoreOpenError, Engine | HotEngine.HotEngine | Disk> = Effect.fnUntraced(function* (
-  options,
-  earliest
-) {
-  if (typeof earliest !== "number") return
-  const pins = yield* Catalog.readPins(options.layout)
-  if (Option.isNone(pins) || earliest <= pins.value.earliestSeq) return
-  const catalog = yield* Catalog.make(options)
-  const hotSet = yield* HotSet.make<StorageError>(ViewEpoch.make())
-  const retention: Retention.Retention = { chunks: 0, earliestSeq: pins.value.earliestSeq }
-  const { state } = yield* Recovery.recover({ catalog, hotSet, retention, isReadOnly: true })
-  const served = LogState.served(state)
-  if (Option.isSome(served) && earliest > served.value.latest)
-    return yield* new EarliestBeyondEnd({ earliest, latest: served.value.latest })
-}, Effect.scoped)
-
-/** Files derived through another domain would have other keys than the store looks up. Whoever puts the services together is wrong. */
-const dieOfOtherDomain = (domain: Domain, work: ArtifactWork): Effect.Effect<void> => {
-  const describe = ({ name, version, options }: ArtifactWork["domain"]): string =>
-    `${name} version ${version}, options ${JSON.stringify(options)}`
-  const [wanted, given] = [describe(domain), describe(work.domain)]
-  return wanted === given
-    ? Effect.void
-    : Effect.die(new Error(`Cannot open a store of domain ${wanted} with ArtifactWork of domain ${given}`))
-}
-
-/** What a start with this setting would pin, which a store that is open for reading only has not done. */
-const keptFrom = (
-  earliest: RetentionOptions["earliest"],
-  { geometry, earliestSeq }: Pick<Catalog.Catalog["pins"], "geometry" | "earliestSeq">
-): number => {
-  if (typeof earliest === "number") return earliest
-  return earliest === "genesis" ? geometry.firstSeq : earliestSeq
-}
-
-/** Key runs count entries of a window with 32 bits. */
-const refuseWideWindows = ({
-  entriesPerChunk,
-  chunksPerWindow
-}: Geometry.Geometry): Effect.Effect<void, Geometry.GeometryInvalid> => {
-  const most = Math.floor(2 ** 32 / entriesPerChunk)
-  return chunksPerWindow <= most
-    ? Effect.void
-    : Effect.fail(
-        new Geometry.GeometryInvalid({
-          field: "chunksPerWindow",
-          expected: `1 to ${most} with ${entriesPerChunk} entries a chunk and a domain that has keys`,
-          actual: chunksPerWindow
-        })
-      )
-}
-
 const makeLifecycle = Effect.fnUntraced(function* (
   upkeep: Upkeep.Upkeep,
   services: Context.Context<Disk | Zstd>,
@@ -555,14 +369,6 @@ const makeLifecycle = Effect.fnUntraced(function* (
   notify = lifecycle.notify
   return lifecycle
 })
-
-/** Opening a catalog would make one, so whether there is one is asked before. */
-const mustExist = (engine: Engine, layout: Layout.Layout): Effect.Effect<void, StoreNotFound | StorageError> =>
-  engine.open({ path: Layout.catalogPath(layout), keyspaces: [CatalogKey.keyspace], mode: "readOnly" }).pipe(
-    Effect.scoped,
-    Effect.asVoid,
-    Effect.catchTag("EngineNotFound", () => Effect.fail(new StoreNotFound({ path: layout.dataDir })))
-  )
 
 /** {@link make} as a layer: the store is open as long as the layer lives. */
 export const layer = (options: StoreOptions): Layer.Layer<Store | History, StoreOpenError, StoreServices> =>
