@@ -117,6 +117,9 @@ export const separator = (target: Uint8Array, at: number): number => {
   return at + 1
 }
 
+/** Compares well-formed strings as keys order them: by code points, not by the units that `<` goes by. */
+export const compareStrings: (self: string, that: string) => number = Utf8.compare
+
 /** Where the part that starts at `at` ends: its separator, or `end`. */
 export const partEnd = (bytes: Uint8Array, at: number, end: number): number => {
   let partEndAt = at

@@ -184,6 +184,17 @@ describe("Tuple", () => {
     })
   }
 
+  it("Tuple.compareStrings orders strings as their bytes, those beyond the first plane behind all others", () => {
+    const units = fc.constantFrom("a", "\u00e9", "\ud7ff", "\ue000", "\uffff", "\u{10000}", "\u{10ffff}")
+    const text = fc.oneof(fc.string({ unit: "binary", maxLength: 6 }), fc.string({ unit: units, maxLength: 4 }))
+    fc.assert(
+      fc.property(text, text, (one, other) => {
+        const expected = Buffer.compare(encoder.encode(one), encoder.encode(other))
+        assert.strictEqual(Math.sign(Tuple.compareStrings(one, other)), expected)
+      })
+    )
+  })
+
   it("Tuple orders keys of several parts by their first part that differs", () => {
     const keys = fc.array(fc.uint8Array({ maxLength: 3, max: 3 }), { minLength: 2, maxLength: 2 })
     fc.assert(

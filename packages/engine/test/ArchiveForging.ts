@@ -50,15 +50,7 @@ export const take = (archive: Uint8Array): { readonly head: Uint8Array; readonly
   }
 }
 
-export const join = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const joined = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    joined.set(chunk, at)
-    at += chunk.length
-  }
-  return joined
-}
+export const join = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => new Uint8Array(Buffer.concat(chunks))
 
 /** What of a tar header can be forged, as text where it lies. */
 export interface ForgedHeader {

@@ -147,12 +147,20 @@ export const fenceOf = (fences: Fences, group: number): Uint8Array =>
   fences.keys.subarray(group === 0 ? 0 : fences.ends[group - 1]!, fences.ends[group]!)
 
 /** The last group whose first key is not above the key; −1 when it is below all. */
-export const groupOf = (fences: Fences, key: Uint8Array): number => {
+export const groupOf = (fences: Fences, key: Uint8Array): number => lastUpTo(fences, fences.count, fenceOf, key)
+
+/** The last of so many ascending keys that is not above the key; −1 when it is below all. */
+const lastUpTo = <A>(
+  keys: A,
+  count: number,
+  keyAt: (keys: A, index: number) => Uint8Array,
+  key: Uint8Array
+): number => {
   let low = 0
-  let high = fences.count
+  let high = count
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (compareBytes(fenceOf(fences, middle), key) <= 0) low = middle + 1
+    if (compareBytes(keyAt(keys, middle), key) <= 0) low = middle + 1
     else high = middle
   }
   return low - 1
@@ -218,6 +226,13 @@ export const keyOf = ({ bytes, offsets }: Group, row: number): Uint8Array =>
 export const valueOf = ({ bytes, offsets }: Group, row: number): Uint8Array =>
   bytes.subarray(offsets[row * 4 + 2]!, offsets[row * 4 + 3]!)
 
+/** Bytes of all keys and values. */
+export const contentSizeOf = ({ offsets, rowCount }: Group): number => {
+  let sizeBytes = 0
+  for (let at = 0; at < rowCount * 4; at += 2) sizeBytes += offsets[at + 1]! - offsets[at]!
+  return sizeBytes
+}
+
 /** Parses a group whose first key is `first` and whose keys are below `bound`, which the last group has not. */
 export const parseGroup = (
   bytes: Uint8Array,
@@ -252,13 +267,4 @@ export const parseGroup = (
 }
 
 /** The last row whose key is not above the key; −1 when it is below all. */
-export const rowAtOrBelow = (group: Group, key: Uint8Array): number => {
-  let low = 0
-  let high = group.rowCount
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (compareBytes(keyOf(group, middle), key) <= 0) low = middle + 1
-    else high = middle
-  }
-  return low - 1
-}
+export const rowAtOrBelow = (group: Group, key: Uint8Array): number => lastUpTo(group, group.rowCount, keyOf, key)

@@ -1,8 +1,9 @@
 /**
  * Decoded records beside each other: which of two comes first in a listing, and in which fields they differ.
  */
-
+import { Tuple } from "@icecore/codec"
 import { valueAt } from "../format/RecordLayout.ts"
+import { compareBytes } from "../internal/Bounds.ts"
 
 /** Dotted path of a key part, split. */
 export type Path = ReadonlyArray<string>
@@ -21,30 +22,11 @@ export const compareAt = (left: unknown, right: unknown, paths: ReadonlyArray<Pa
 
 const compareValues = (left: unknown, right: unknown): number => {
   if (left === right) return 0
-  if (typeof left === "string" && typeof right === "string") return compareText(left, right)
+  if (typeof left === "string" && typeof right === "string") return Tuple.compareStrings(left, right)
   if (left instanceof Uint8Array && right instanceof Uint8Array) return compareBytes(left, right)
   const first = left as number | bigint | boolean | Date
   const second = right as number | bigint | boolean | Date
   return first < second ? -1 : first > second ? 1 : 0
-}
-
-const compareText = (left: string, right: string): number => {
-  const length = Math.min(left.length, right.length)
-  for (let at = 0; at < length; at++) {
-    const first = left.charCodeAt(at)
-    const second = right.charCodeAt(at)
-    if (first !== second) return rankOf(first) - rankOf(second)
-  }
-  return left.length - right.length
-}
-
-/** Orders UTF-16 units as the code points that they are of: surrogates stand for those above U+FFFF. */
-const rankOf = (unit: number): number => (unit < 0xd8_00 ? unit : unit < 0xe0_00 ? unit + 0x20_00 : unit - 0x8_00)
-
-const compareBytes = (left: Uint8Array, right: Uint8Array): number => {
-  const length = Math.min(left.length, right.length)
-  for (let at = 0; at < length; at++) if (left[at] !== right[at]) return left[at]! - right[at]!
-  return left.length - right.length
 }
 
 /** Whether two values of a field are the same: bytes and dates by what they hold, objects by their members in any order. */

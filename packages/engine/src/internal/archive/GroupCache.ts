@@ -29,10 +29,10 @@ export const make = (sizeBytes: number): GroupCache => {
       if (weight > sizeBytes || groups.has(name)) return
       groups.set(name, decoded)
       usedBytes += weight
-      for (const [oldest, { bytes, offsets }] of groups) {
+      for (const [oldest, group] of groups) {
         if (usedBytes <= sizeBytes) return
         groups.delete(oldest)
-        usedBytes -= bytes.length + offsets.byteLength
+        usedBytes -= weightOf(group)
       }
     }
   }

@@ -19,7 +19,7 @@ import {
 import type { ManifestPart } from "../../format/ArchiveFormat.ts"
 import * as PackRowsFormat from "../../format/PackRowsFormat.ts"
 import { storeKeyspaces } from "../../format/RecordLayout.ts"
-import { boundsOf, contains } from "../Bounds.ts"
+import { boundsOf, compareBytes, contains } from "../Bounds.ts"
 import { type PageBounds, pageBytes, pageRowCount } from "../Store.ts"
 import { keyRefusal, keyspaceRefusal } from "../StoreBatch.ts"
 import { type ArchiveBounds, packFailure } from "./ArchiveBounds.ts"
@@ -121,16 +121,13 @@ const verifyKeyspace = Effect.fnUntraced(function* (path: string, keyspace: Keys
     new ArchiveCorrupt({ path, part: "payload", detail: `pack ${part.name}: ${detail}` })
   const failed = Effect.mapError((error: Parameters<typeof packFailure>[2]) => packFailure(path, part.name, error))
   yield* failed(pack.verify())
-  let index = 0
   let rowCount = 0
   let decodedSizeBytes = 0
-  for (; index < pack.itemCount; index++) {
+  for (let index = 0; index < pack.itemCount; index++) {
     const group = parse(keyspace, index, yield* failed(pack.read(index)))
     if (group.kind === "fault") return yield* corrupt(`group ${index}: ${group.detail}`)
     rowCount += group.rowCount
-    for (let row = 0; row < group.rowCount; row++) {
-      decodedSizeBytes += PackRowsFormat.keyOf(group, row).length + PackRowsFormat.valueOf(group, row).length
-    }
+    decodedSizeBytes += PackRowsFormat.contentSizeOf(group)
   }
   if (rowCount !== part.row_count || decodedSizeBytes !== part.decoded_size_bytes) {
     const found = `${rowCount} rows of ${decodedSizeBytes} bytes`
@@ -291,12 +288,10 @@ const rowOf = (group: PackRowsFormat.Group, row: number): Row => ({
 
 const rowIn = (group: PackRowsFormat.Group, row: number): Option.Option<Row> => Option.some(rowOf(group, row))
 
-const valueIn = (group: PackRowsFormat.Group, row: number, key: Uint8Array): Option.Option<Uint8Array> => {
-  const there = PackRowsFormat.keyOf(group, row)
-  return there.length === key.length && there.every((byte, at) => byte === key[at])
+const valueIn = (group: PackRowsFormat.Group, row: number, key: Uint8Array): Option.Option<Uint8Array> =>
+  compareBytes(PackRowsFormat.keyOf(group, row), key) === 0
     ? Option.some(new Uint8Array(PackRowsFormat.valueOf(group, row)))
     : Option.none()
-}
 
 /** The groups that may have rows within the bounds: the first may lie before them as a whole. */
 const groupsWithin = (

@@ -1,7 +1,7 @@
 /** Point reads, scans and counts. */
 import * as assert from "node:assert/strict"
 import { Effect, Option, Stream } from "effect"
-import { maxKeySizeBytes, type Range } from "../../Engine.ts"
+import { type Database, type EngineReadError, maxKeySizeBytes, type Range } from "../../Engine.ts"
 import {
   bytes,
   type CaseDefinition,
@@ -11,12 +11,15 @@ import {
   optionText,
   putAll,
   rowTexts,
+  type Subject,
   scanTexts,
   session,
   text
 } from "./Subject.ts"
 
 const hex = (key: Uint8Array): string => Array.from(key, (byte) => byte.toString(16).padStart(2, "0")).join("")
+
+const unhex = (key: string): Uint8Array => Uint8Array.from(key.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
 
 export const readCases: ReadonlyArray<CaseDefinition> = [
   define("get tells a missing key from an empty value and one keyspace from another", (subject) =>
@@ -56,33 +59,8 @@ export const readCases: ReadonlyArray<CaseDefinition> = [
     )
   ),
   define("getMany answers from a single moment while writes go on", (subject) =>
-    session(subject, (database) =>
-      Effect.gen(function* () {
-        const keys = Array.from({ length: 50 }, (_, index) => bytes(`key${index}`))
-        const writeAll = (value: string) =>
-          database.write(
-            (batch) => {
-              for (const key of keys) batch.put("a", key, bytes(value))
-            },
-            { durability: "buffered" }
-          )
-        yield* writeAll("0")
-        yield* Effect.all(
-          [
-            Effect.forEach(Array.from({ length: 50 }), (_, index) =>
-              Effect.andThen(writeAll(`${index}`), Effect.yieldNow)
-            ),
-            Effect.forEach(Array.from({ length: 50 }), () =>
-              Effect.gen(function* () {
-                const values = (yield* database.getMany("a", keys)).map(optionText)
-                assert.equal(new Set(values).size, 1)
-                yield* Effect.yieldNow
-              })
-            )
-          ],
-          { concurrency: "unbounded" }
-        )
-      })
+    expectOneMoment(subject, (database, keys) =>
+      Effect.map(database.getMany("a", keys), (values) => values.map(optionText))
     )
   ),
   define("floor and floorMany answer with the row at a key or the one before it, of the same keyspace", (subject) =>
@@ -127,7 +105,6 @@ export const readCases: ReadonlyArray<CaseDefinition> = [
     session(subject, (database) =>
       Effect.gen(function* () {
         const keys = ["00", "007f", "0080", "7f", "80", "ff", "ffff"]
-        const unhex = (key: string) => Uint8Array.from(key.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
         yield* database.write((batch) => {
           for (const key of keys) batch.put("a", unhex(key), bytes(key))
         })
@@ -156,33 +133,8 @@ export const readCases: ReadonlyArray<CaseDefinition> = [
     )
   ),
   define("floorMany answers from a single moment while writes go on", (subject) =>
-    session(subject, (database) =>
-      Effect.gen(function* () {
-        const keys = Array.from({ length: 50 }, (_, index) => bytes(`key${index}`))
-        const writeAll = (value: string) =>
-          database.write(
-            (batch) => {
-              for (const key of keys) batch.put("a", key, bytes(value))
-            },
-            { durability: "buffered" }
-          )
-        yield* writeAll("0")
-        yield* Effect.all(
-          [
-            Effect.forEach(Array.from({ length: 50 }), (_, index) =>
-              Effect.andThen(writeAll(`${index}`), Effect.yieldNow)
-            ),
-            Effect.forEach(Array.from({ length: 50 }), () =>
-              Effect.gen(function* () {
-                const rows = yield* database.floorMany("a", keys)
-                assert.equal(new Set(rows.map((row) => text(Option.getOrThrow(row).value))).size, 1)
-                yield* Effect.yieldNow
-              })
-            )
-          ],
-          { concurrency: "unbounded" }
-        )
-      })
+    expectOneMoment(subject, (database, keys) =>
+      Effect.map(database.floorMany("a", keys), (rows) => rows.map((row) => text(Option.getOrThrow(row).value)))
     )
   ),
   define("Reader fails with EngineMisuse for a keyspace that was not opened", (subject) =>
@@ -220,7 +172,6 @@ export const readCases: ReadonlyArray<CaseDefinition> = [
     session(subject, (database) =>
       Effect.gen(function* () {
         const keys = ["00", "0000", "0001", "01", "7f", "7fff", "80", "80ff", "c3a9", "fe", "ff", "ff00", "ffff"]
-        const unhex = (key: string) => Uint8Array.from(key.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
         yield* database.write((batch) => {
           for (const key of keys.toReversed()) batch.put("a", unhex(key), bytes(key))
         })
@@ -377,6 +328,42 @@ export const readCases: ReadonlyArray<CaseDefinition> = [
     )
   )
 ]
+
+/** Reads the values of many keys, again and again, while others write one value to all of them. */
+const expectOneMoment = (
+  subject: Subject,
+  read: (
+    database: Database,
+    keys: ReadonlyArray<Uint8Array>
+  ) => Effect.Effect<ReadonlyArray<string | undefined>, EngineReadError>
+) =>
+  session(subject, (database) =>
+    Effect.gen(function* () {
+      const keys = Array.from({ length: 50 }, (_, index) => bytes(`key${index}`))
+      const writeAll = (value: string) =>
+        database.write(
+          (batch) => {
+            for (const key of keys) batch.put("a", key, bytes(value))
+          },
+          { durability: "buffered" }
+        )
+      yield* writeAll("0")
+      yield* Effect.all(
+        [
+          Effect.forEach(Array.from({ length: 50 }), (_, index) =>
+            Effect.andThen(writeAll(`${index}`), Effect.yieldNow)
+          ),
+          Effect.forEach(Array.from({ length: 50 }), () =>
+            Effect.gen(function* () {
+              assert.equal(new Set(yield* read(database, keys)).size, 1)
+              yield* Effect.yieldNow
+            })
+          )
+        ],
+        { concurrency: "unbounded" }
+      )
+    })
+  )
 
 const isInside = (key: string, { gt, gte, lt, lte, prefix }: Range): boolean =>
   (gte === undefined || key >= hex(gte)) &&
