@@ -98,11 +98,16 @@ export const clear = (step: MergeStep): void => {
   step.removedCount = 0
 }
 
+const writeCountOf = ({ changePuts, changeRemovals, puts, removals }: MergeStep): number =>
+  puts.length + removals.length + changePuts.length + changeRemovals.length
+
+/** Whether nothing was looked at and nothing is to be written. */
+export const isEmpty = ({ step }: TypeMerge): boolean => step.rowCount === 0 && writeCountOf(step) === 0
+
 /** Whether what there is should be written. */
 export const isFull = ({ recordBytes, step }: TypeMerge): boolean => {
-  const { changePuts, changeRemovals, puts, removals, rowCount } = step
-  const writes = puts.length + removals.length + changePuts.length + changeRemovals.length
-  return writes >= maxWriteCount || puts.length * recordBytes >= maxWriteBytes || rowCount >= maxReadCount
+  const { puts, rowCount } = step
+  return writeCountOf(step) >= maxWriteCount || puts.length * recordBytes >= maxWriteBytes || rowCount >= maxReadCount
 }
 
 /** Goes on until the step is full or a lane is dry; false when there is nothing left. */

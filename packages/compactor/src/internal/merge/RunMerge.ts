@@ -121,7 +121,7 @@ const mergeType = Effect.fnUntraced(function* (
     for (const lane of merge.dry) yield* supply(merge, lane, pulls.get(lane.order)!)
     merge.dry.length = 0
     isMore = MergeStep.proceed(merge)
-    if (!isMore || MergeStep.isFull(merge)) yield* write(work, merge)
+    if (isMore ? MergeStep.isFull(merge) : !MergeStep.isEmpty(merge)) yield* write(work, merge)
   }
 }, Effect.scoped)
 
