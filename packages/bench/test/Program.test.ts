@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Program from "../src/peers/Program.ts"
@@ -18,6 +21,21 @@ describe("Program", () => {
       assert.strictEqual(yield* Program.output("echo", ["one"]), "one\n")
       const error = yield* Effect.flip(Program.output("ls", ["/no-such-directory"]))
       assert.match(error.message, /^Cannot run ls: it ended with \d+: .*no-such-directory/)
+    })
+  )
+
+  it.effect("output calls onTick with the process while it runs", () =>
+    Effect.gen(function* () {
+      const seen = new Set<number>()
+      const directory = mkdtempSync(join(tmpdir(), "icecore-program-"))
+      const onTick = (pid: number) => {
+        seen.add(pid)
+        writeFileSync(join(directory, "seen"), "")
+      }
+      const script = `until [ -e ${directory}/seen ]; do :; done; echo $$`
+      const printed = yield* Program.output("sh", ["-c", script], { onTick })
+      rmSync(directory, { recursive: true })
+      assert.deepStrictEqual([...seen], [Number(printed)])
     })
   )
 })

@@ -2,6 +2,7 @@
  * What the compactor does, and the same record by record through the ports, each in a process of its own: its peak of memory is then
  * that of the work, and no round warms the next.
  */
+import { readFileSync } from "node:fs"
 import { extname } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Effect, Schema } from "effect"
@@ -31,7 +32,11 @@ export interface Done {
   readonly processorSeconds: number
   /** Largest resident set of the process. */
   readonly peakBytes: number
-  /** Of that what is no page of a file, as looked at every 20 ms; elsewhere than on Linux all of it. */
+}
+
+/** The same, with what only another process can see while it works. */
+export interface Seen extends Done {
+  /** Of the peak what is no page of a file, as looked at every 20 ms; elsewhere than on Linux all of it. */
   readonly ownPeakBytes: number
 }
 
@@ -41,8 +46,7 @@ export const Done: Schema.Codec<Done, string> = Schema.fromJsonString(
     grantCount: Schema.Finite,
     seconds: Schema.Finite,
     processorSeconds: Schema.Finite,
-    peakBytes: Schema.Finite,
-    ownPeakBytes: Schema.Finite
+    peakBytes: Schema.Finite
   })
 )
 
@@ -50,8 +54,23 @@ export const Done: Schema.Codec<Done, string> = Schema.fromJsonString(
 const worker = fileURLToPath(new URL(`../worker/Compaction${extname(import.meta.url)}`, import.meta.url))
 
 /** Does the work in a process of its own. Interrupted, the process is killed. */
-export const run: (work: Work) => Effect.Effect<Done, Program.ProgramFailed | Schema.SchemaError> = Effect.fnUntraced(
+export const run: (work: Work) => Effect.Effect<Seen, Program.ProgramFailed | Schema.SchemaError> = Effect.fnUntraced(
   function* (work: Work) {
-    return yield* Schema.decodeEffect(Done)(yield* Program.output(process.execPath, [worker, JSON.stringify(work)]))
+    let ownPeakBytes = 0
+    const onTick = (pid: number) => {
+      ownPeakBytes = Math.max(ownPeakBytes, ownBytes(pid))
+    }
+    const printed = yield* Program.output(process.execPath, [worker, JSON.stringify(work)], { onTick })
+    const done = yield* Schema.decodeEffect(Done)(printed)
+    return { ...done, ownPeakBytes: ownPeakBytes === 0 ? done.peakBytes : ownPeakBytes }
   }
 )
+
+/** Anonymous pages of a process now; 0 where the system does not tell, or the process is gone. */
+const ownBytes = (pid: number): number => {
+  try {
+    return Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024
+  } catch {
+    return 0
+  }
+}

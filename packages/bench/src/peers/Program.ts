@@ -35,10 +35,22 @@ const isInstalled = (program: string): boolean =>
     }
   })
 
+const tickMillis = 20
+
+export interface OutputOptions {
+  /** Called every 20 ms with the process's id while it runs. */
+  readonly onTick?: (pid: number) => void
+}
+
 /** Runs a program to its end and returns what it wrote to standard output. Interrupted, it is killed. */
-export const output = (program: string, args: ReadonlyArray<string>): Effect.Effect<string, ProgramFailed> =>
+export const output = (
+  program: string,
+  args: ReadonlyArray<string>,
+  { onTick }: OutputOptions = {}
+): Effect.Effect<string, ProgramFailed> =>
   Effect.callback((resume) => {
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] })
+    const timer = onTick === undefined ? undefined : setInterval(() => onTick(child.pid!), tickMillis)
     let written = ""
     let complaint = ""
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -47,8 +59,12 @@ export const output = (program: string, args: ReadonlyArray<string>): Effect.Eff
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       complaint = (complaint + text).slice(-2_000)
     })
-    child.on("error", (cause) => resume(Effect.fail(new ProgramFailed({ program, detail: cause.message }))))
-    child.on("close", (status, signal) =>
+    child.on("error", (cause) => {
+      clearInterval(timer)
+      resume(Effect.fail(new ProgramFailed({ program, detail: cause.message })))
+    })
+    child.on("close", (status, signal) => {
+      clearInterval(timer)
       resume(
         status === 0
           ? Effect.succeed(written)
@@ -56,6 +72,9 @@ export const output = (program: string, args: ReadonlyArray<string>): Effect.Eff
               new ProgramFailed({ program, detail: `it ended with ${signal ?? status}: ${complaint.trim()}` })
             )
       )
-    )
-    return Effect.sync(() => child.kill())
+    })
+    return Effect.sync(() => {
+      clearInterval(timer)
+      child.kill()
+    })
   })

@@ -19,7 +19,7 @@ interface Side {
 }
 
 const contenderOf = (row: string, { grantCount, prepare, work }: Side): Contender => {
-  let last: Compaction.Done | undefined
+  let last: Compaction.Seen | undefined
   return {
     ...(prepare === undefined ? {} : { prepare }),
     run: Effect.gen(function* () {

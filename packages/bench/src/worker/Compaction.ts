@@ -1,11 +1,10 @@
 /**
  * Does one {@link Work}, given as JSON, in a process of its own, and prints how it went.
  */
-import { readFileSync } from "node:fs"
 import { Compactor, type Source } from "@icecore/compactor"
 import { RecordImport, type RecordStore, type SyncRun } from "@icecore/engine"
 import { Grant } from "@icecore/engine/access"
-import { Console, Effect, Option, Schema, Stream } from "effect"
+import { Console, Effect, Layer, Option, References, Schema, Stream } from "effect"
 import * as LiveResidentMemory from "../live/LiveResidentMemory.ts"
 import { Done, type Work } from "../peers/Compaction.ts"
 import { openBase, openSource } from "../peers/SyncStores.ts"
@@ -48,34 +47,24 @@ const put: Doing = Effect.fnUntraced(function* (into, sources) {
   yield* into.endSync()
 })
 
-/** Pages of this process now that are of no file, in bytes; elsewhere than on Linux all that are resident. */
-const ownBytes = (): number => {
-  if (process.platform !== "linux") return process.memoryUsage.rss()
-  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1]) * 1024
-}
-
 const program = Effect.gen(function* () {
   const base = yield* openBase(place)
   const sources = yield* Effect.forEach(places, openSource)
-  let ownPeakBytes = ownBytes()
-  const timer = setInterval(() => {
-    ownPeakBytes = Math.max(ownPeakBytes, ownBytes())
-  }, 20)
   const before = process.cpuUsage()
   const start = performance.now()
   yield* { compact, copy, merge, put }[kind](base, sources)
   const seconds = (performance.now() - start) / 1_000
   const { system, user } = process.cpuUsage(before)
-  clearInterval(timer)
   const peakBytes = yield* (yield* ResidentMemory).peakBytes
   const grantCount = (yield* base.stats()).counts.Grant ?? 0
   const processorSeconds = (system + user) / 1e6
-  yield* Console.log(
-    yield* Schema.encodeEffect(Done)({ grantCount, seconds, processorSeconds, peakBytes, ownPeakBytes })
-  )
+  yield* Console.log(yield* Schema.encodeEffect(Done)({ grantCount, seconds, processorSeconds, peakBytes }))
 })
 
 // Not through `NodeRuntime`, whose modules would take 24 MB of what is measured.
 Effect.runPromise(
-  Effect.scoped(program).pipe(Effect.provide(LiveResidentMemory.layer), Effect.provide(Compactor.layer()))
+  Effect.scoped(program).pipe(
+    // What the compactor logs of its work goes to the same place as the one line.
+    Effect.provide([LiveResidentMemory.layer, Compactor.layer(), Layer.succeed(References.MinimumLogLevel, "Warn")])
+  )
 )
