@@ -24,10 +24,10 @@ describe("Store", () => {
             }),
           recover,
           check,
-          states: 4_000
+          states: 1_500
         })
         yield* Effect.log(report.summary)
-        assert.isAtLeast(report.stateCount, Math.min(report.wantedCount, 4_000))
+        assert.isAtLeast(report.stateCount, Math.min(report.wantedCount, 1_500))
       }),
     600_000
   )

@@ -24,10 +24,10 @@ describe("Store", () => {
             }),
           recover,
           check,
-          states: 8_000
+          states: 3_000
         })
         yield* Effect.log(report.summary)
-        assert.isAtLeast(report.stateCount, Math.min(report.wantedCount, 8_000))
+        assert.isAtLeast(report.stateCount, Math.min(report.wantedCount, 3_000))
       }),
     600_000
   )
