@@ -187,6 +187,7 @@ describe("Compactor", () => {
       }
       const { bytes } = yield* Fiber.join(fiber)
       assert.isAtLeast(seconds, Math.floor((bytes - Throttle.burstBytes - 10_000) / 10_000))
+      assert.isAtMost(seconds, Math.ceil(bytes / 10_000) + 1)
       assert.isAbove(told.length, 3)
       assert.deepStrictEqual(
         told,

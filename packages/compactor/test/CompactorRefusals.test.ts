@@ -1,7 +1,8 @@
 import { assert, describe } from "@effect/vitest"
-import { type Engine, EngineFull, RecordType } from "@icecore/engine"
+import { type Engine, EngineFailed, EngineFull, RecordType } from "@icecore/engine"
 import { Resource } from "@icecore/engine/access"
 import { Effect, Schema, Stream } from "effect"
+import type { Source } from "../src/index.ts"
 import { engineNames, engineOf, fill, grantsOf, openStore, temporaryDirectory } from "./CompactorFixtures.ts"
 import { A, B, C, refusal, sourceOf, test, world } from "./CompactorWorld.ts"
 
@@ -144,6 +145,31 @@ describe("Compactor", () => {
       const { message, tags } = yield* refusal(base, compact({ base, source }))
       assert.match(tags, /^CompactSourceFailed\/(BlockCorrupt|RecordCorrupt)$/)
       assert.include(message, "/source")
+    })
+  )
+
+  test(
+    "compact says that source failed when the database in an archive names a private directory",
+    Effect.gen(function* () {
+      const { base, compact, source } = yield* world
+      const failure = new EngineFailed({ path: "/private", operation: "read", detail: "it does" })
+      const failing: Source.Source = {
+        ...source,
+        source: {
+          ...source.source,
+          snapshot: Effect.map(source.source.snapshot, (reader) => ({
+            ...reader,
+            page: (keyspace, options) =>
+              keyspace === "records" ? Effect.fail(failure) : reader.page(keyspace, options),
+            scan: (keyspace, options) =>
+              keyspace === "records" ? Stream.fail(failure) : reader.scan(keyspace, options)
+          }))
+        }
+      }
+      assert.deepStrictEqual(yield* refusal(base, compact({ base, source: failing })), {
+        tags: "CompactSourceFailed/EngineFailed",
+        message: "Cannot compact from /source: Cannot read database /private: it does"
+      })
     })
   )
 
