@@ -1,20 +1,13 @@
 import { assert, it } from "@effect/vitest"
-import { Ksuid } from "@icecore/codec"
-import { Effect, Option, Result, Schema, Stream } from "effect"
-import { TestClock } from "effect/testing"
+import { Effect, Option, Schema, Stream } from "effect"
 import { entryRunPrefix } from "../src/format/EntryRun.ts"
-import { syncBookKey, syncBytes } from "../src/format/RecordLayout.ts"
-import { decodeSyncBook } from "../src/format/StoreSchema.ts"
+import { syncBytes } from "../src/format/RecordLayout.ts"
 import * as MemoryEngine from "../src/live/MemoryEngine.ts"
-import { SyncEnded, SyncExists, SyncNotFound } from "../src/RecordError.ts"
 import type * as RecordStore from "../src/RecordStore.ts"
 import * as RecordType from "../src/RecordType.ts"
 import type { SyncId } from "../src/SyncRun.ts"
-import { Item, item, items, Pair, syncId } from "./PlantedStore.ts"
-import { assertItems, assertSound, openStore } from "./RecordStoreHarness.ts"
-
-const run = <A, E>(effect: (store: RecordStore.RecordStore) => Effect.Effect<A, E>) =>
-  Effect.scoped(Effect.flatMap(openStore(), effect)).pipe(Effect.provide(MemoryEngine.layer))
+import { Item, item, items, Pair } from "./PlantedStore.ts"
+import { assertItems, inMemory, openStore } from "./RecordStoreHarness.ts"
 
 /** The same in a sync that this store started, and in one that was resumed. */
 const inBoth = <E>(
@@ -22,10 +15,10 @@ const inBoth = <E>(
   effect: (store: RecordStore.RecordStore, sync: SyncId) => Effect.Effect<void, E>
 ): void => {
   it.effect(`${name}, in a fresh sync`, () =>
-    run((store) => Effect.flatMap(store.startSync({ type: "full" }), ({ sync_id }) => effect(store, sync_id)))
+    inMemory((store) => Effect.flatMap(store.startSync({ type: "full" }), ({ sync_id }) => effect(store, sync_id)))
   )
   it.effect(`${name}, in a resumed sync`, () =>
-    run((store) =>
+    inMemory((store) =>
       Effect.gen(function* () {
         const { sync_id } = yield* store.startSync({ type: "full" })
         yield* store.startSync({ type: "other" })
@@ -172,8 +165,19 @@ inBoth("RecordStore.put refuses a record that is none of its type, and stores no
   })
 )
 
+inBoth(
+  "RecordStore.putIfNewer names the record of the call that is refused, not the one of those that are newer",
+  (store) =>
+    Effect.gen(function* () {
+      yield* store.put(Item, [item(1, { number: 9 })])
+      const group = "g".repeat(1_870)
+      const error = yield* Effect.flip(store.putIfNewer(Item, [item(1, { number: 3 }), item(2, { group })]))
+      assert.deepInclude(error, { _tag: "RecordKeySize", index: "by_group", position: 1 })
+    })
+)
+
 it.effect("RecordStore.put stores a call larger than its arena, and nothing of one that ends in a wrong record", () =>
-  run((store) =>
+  inMemory((store) =>
     Effect.gen(function* () {
       const { sync_id } = yield* store.startSync({ type: "full" })
       const many = items(30_000)
@@ -188,7 +192,7 @@ it.effect("RecordStore.put stores a call larger than its arena, and nothing of o
 )
 
 it.effect("RecordStore.put takes records as large as an engine's value, and refuses larger ones", () =>
-  run((store) =>
+  inMemory((store) =>
     Effect.gen(function* () {
       const { sync_id } = yield* store.startSync({ type: "full" })
       const text = "x".repeat(15 * 1024 * 1024)
@@ -213,7 +217,7 @@ it.effect("RecordStore.put takes records as large as an engine's value, and refu
 )
 
 it.effect("RecordStore.put takes at most 100,000 records a call in a resumed sync", () =>
-  run((store) =>
+  inMemory((store) =>
     Effect.gen(function* () {
       const { sync_id } = yield* store.startSync({ type: "full" })
       yield* store.startSync({ type: "full" })
@@ -227,91 +231,8 @@ it.effect("RecordStore.put takes at most 100,000 records a call in a resumed syn
   )
 )
 
-it.effect("RecordStore gives a sync its times from the clock, and keeps an id and times that it is told", () =>
-  run((store) =>
-    Effect.gen(function* () {
-      yield* TestClock.setTime(1_700_000_000_000)
-      const started = yield* store.startSync({ type: "full" })
-      assert.strictEqual(started.started_at, 1_700_000_000_000_000)
-      assert.strictEqual(Ksuid.secondsOf(started.sync_id), 1_700_000_000)
-      yield* TestClock.adjust("3 seconds")
-      const ended = yield* store.endSync()
-      assert.strictEqual(ended.ended_at, 1_700_000_003_000_000)
-      const given = { type: "full", syncId: syncId(9), startedAt: 5, parent: started.sync_id }
-      assert.deepStrictEqual(yield* store.startSync(given), {
-        sync_id: syncId(9),
-        type: "full",
-        parent_sync_id: started.sync_id,
-        started_at: 5,
-        token: "",
-        counts: {}
-      })
-      assert.strictEqual((yield* store.endSync({ endedAt: 7 })).ended_at, 7)
-      assert.instanceOf(yield* Effect.flip(store.startSync(given)), SyncExists)
-    })
-  )
-)
-
-it.effect("RecordStore refuses changes without a current sync", () =>
-  run((store) =>
-    Effect.gen(function* () {
-      const calls: ReadonlyArray<Effect.Effect<unknown, RecordStore.RecordPutError>> = [
-        store.put(Item, [item(1)]),
-        store.putIfNewer(Item, [item(1)]),
-        store.delete(Item, { id: "a" }),
-        store.checkpointSync("token"),
-        store.endSync()
-      ]
-      for (const call of calls) assert.strictEqual((yield* Effect.flip(call))._tag, "NoCurrentSync")
-      assert.isTrue(Option.isNone(yield* store.currentSync))
-      yield* store.startSync({ type: "full" })
-      yield* store.endSync()
-      for (const call of calls) assert.strictEqual((yield* Effect.flip(call))._tag, "NoCurrentSync")
-    })
-  )
-)
-
-it.effect("RecordStore.resumeSync makes a sync current that has not ended, and no other", () =>
-  run((store) =>
-    Effect.gen(function* () {
-      const first = yield* store.startSync({ type: "full" })
-      yield* store.put(Item, [item(1)])
-      yield* store.checkpointSync("page 1")
-      const second = yield* store.startSync({ type: "full" })
-      yield* store.put(Item, [item(2)])
-      assert.deepStrictEqual(yield* store.resumeSync(first.sync_id), { ...first, token: "page 1" })
-      assert.deepStrictEqual(yield* store.currentSync, Option.some({ ...first, token: "page 1" }))
-      yield* store.put(Item, [item(3)])
-      yield* store.endSync()
-      yield* assertItems(store, first.sync_id, [item(1), item(3)])
-      yield* assertItems(store, second.sync_id, [item(2)])
-      assert.instanceOf(yield* Effect.flip(store.resumeSync(first.sync_id)), SyncEnded)
-      assert.instanceOf(yield* Effect.flip(store.resumeSync(syncId(1))), SyncNotFound)
-      assert.isTrue(Option.isNone(yield* store.currentSync))
-    })
-  )
-)
-
-it.effect("RecordStore reads the finished sync that ended last, and one that has not ended only by its id", () =>
-  run((store) =>
-    Effect.gen(function* () {
-      const first = yield* store.startSync({ type: "full" })
-      yield* store.put(Item, [item(1)])
-      assert.strictEqual((yield* Effect.flip(store.list(Item)))._tag, "NoFinishedSync")
-      yield* store.endSync()
-      yield* store.startSync({ type: "full" })
-      yield* store.put(Item, [item(2)])
-      assert.deepStrictEqual((yield* store.list(Item)).items, [item(1)])
-      assert.deepStrictEqual(
-        Option.map(yield* store.latestFinishedSync(), ({ sync_id }) => sync_id),
-        Option.some(first.sync_id)
-      )
-    })
-  )
-)
-
 it.effect("RecordStore refuses a type that it was not opened with, and another declaration of one that it was", () =>
-  run((store) =>
+  inMemory((store) =>
     Effect.gen(function* () {
       yield* store.startSync({ type: "full" })
       const declare = (name: string, indexes: Record<string, RecordType.Index>): RecordType.Any =>
@@ -325,38 +246,6 @@ it.effect("RecordStore refuses a type that it was not opened with, and another d
       })
       yield* store.put(again, [{ left: "a", right: 1, text: "" }])
       assert.strictEqual((yield* store.endSync()).counts.Pair, 1)
-    })
-  )
-)
-
-it.effect("RecordStore.cleanup removes whole syncs, says which, and only says it in a dry run", () =>
-  run((store) =>
-    Effect.gen(function* () {
-      const runs = []
-      for (const index of [1, 2, 3, 4]) {
-        yield* store.startSync({ type: "full", syncId: syncId(index), startedAt: index })
-        yield* store.put(Item, items(10 * index))
-        runs.push(yield* store.endSync({ endedAt: index }))
-      }
-      const current = yield* store.startSync({ type: "full", syncId: syncId(5), startedAt: 5 })
-      yield* store.put(Item, items(3))
-      const policy = { keepFinishedPerType: 1, keepUnfinishedMillis: 0 }
-      const dry = yield* store.cleanup(policy, { dryRun: true })
-      assert.deepStrictEqual(
-        dry.remove.map(({ sync_id }) => sync_id),
-        [1, 2, 3].map(syncId)
-      )
-      assert.strictEqual((yield* store.listSyncs).length, 5)
-      assert.deepStrictEqual(yield* store.cleanup(policy), dry)
-      assert.deepStrictEqual(yield* store.listSyncs, [runs[3]!, current])
-      yield* assertItems(store, syncId(4), items(40))
-      yield* assertItems(store, current.sync_id, items(3))
-      assert.strictEqual((yield* Effect.flip(store.list(Item, { sync: syncId(1) })))._tag, "SyncNotFound")
-      const stats = yield* store.database.stats
-      assert.strictEqual(stats.keyspaces.syncs?.keyCount, 4)
-      assert.strictEqual(stats.keyspaces.meta?.keyCount, 3)
-      yield* assertSound(store)
-      assert.strictEqual((yield* Effect.flip(store.cleanup({ keepFinishedPerType: -1 })))._tag, "RecordMisuse")
     })
   )
 )
@@ -382,7 +271,7 @@ it.effect("RecordStore writes what was put when it closes", () =>
 )
 
 it.effect("RecordStore keeps what several fibers put at once", () =>
-  run((store) =>
+  inMemory((store) =>
     Effect.gen(function* () {
       const { sync_id } = yield* store.startSync({ type: "full" })
       const pages = Array.from({ length: 40 }, (_, page) => items(40_000).slice(page * 1_000, (page + 1) * 1_000))
@@ -398,7 +287,7 @@ it.effect("RecordStore keeps what several fibers put at once", () =>
 )
 
 it.effect("RecordStore keeps entries that come in no order aside until the sync is read or ended", () =>
-  run((store) =>
+  inMemory((store) =>
     Effect.gen(function* () {
       const { sync_id } = yield* store.startSync({ type: "full" })
       const scattered = items(30_000).map((each, index) => ({ ...each, number: (index * 7_919) % 30_011 }))
@@ -427,81 +316,8 @@ it.effect("RecordStore keeps entries that come in no order aside until the sync 
   )
 )
 
-it.effect("RecordStore.resumeSync of the sync that is current makes each call from then on durable", () =>
-  run((store) =>
-    Effect.gen(function* () {
-      const { sync_id } = yield* store.startSync({ type: "full" })
-      yield* store.put(Item, items(10))
-      yield* store.resumeSync(sync_id)
-      yield* store.put(Item, [item(20)])
-      const book = Option.getOrThrow(yield* store.database.get("meta", syncBookKey(syncBytes(sync_id))))
-      assert.deepStrictEqual(Result.getOrThrow(decodeSyncBook(book)), { indexes: "complete", counts: { Item: 11 } })
-    })
-  )
-)
-
-it.effect("RecordStore.startSync leaves what was put with the sync that it was put into", () =>
-  run((store) =>
-    Effect.gen(function* () {
-      const first = yield* store.startSync({ type: "full" })
-      yield* store.put(Item, items(20))
-      const second = yield* store.startSync({ type: "full" })
-      yield* store.put(Item, items(3))
-      assert.deepStrictEqual((yield* store.stats({ sync: second.sync_id })).counts.Item, 3)
-      assert.deepStrictEqual((yield* store.stats({ sync: first.sync_id })).counts.Item, 20)
-      const book = Option.getOrThrow(yield* store.database.get("meta", syncBookKey(syncBytes(first.sync_id))))
-      assert.deepStrictEqual(Result.getOrThrow(decodeSyncBook(book)), { indexes: "complete", counts: { Item: 20 } })
-      yield* assertItems(store, first.sync_id, items(20))
-      yield* assertItems(store, second.sync_id, items(3))
-    })
-  )
-)
-
-it.effect("RecordStore.startSync refuses an id that is none, and reads find no sync of it", () =>
-  run((store) =>
-    Effect.gen(function* () {
-      for (const text of ["", "nope", "zzzzzzzzzzzzzzzzzzzzzzzzzzz", "\ud800"]) {
-        const id = text as SyncId
-        for (const options of [{ syncId: id }, { parent: id }]) {
-          const error = yield* Effect.flip(store.startSync({ type: "full", ...options }))
-          assert.strictEqual(error._tag, "RecordMisuse")
-        }
-        assert.strictEqual((yield* Effect.flip(store.resumeSync(id)))._tag, "SyncNotFound")
-        assert.strictEqual((yield* Effect.flip(store.get(Item, { id: "a" }, { sync: id })))._tag, "SyncNotFound")
-        assert.isTrue(Option.isNone(yield* store.getSync(id)))
-      }
-      assert.deepStrictEqual(yield* store.listSyncs, [])
-    })
-  )
-)
-
-inBoth(
-  "RecordStore.putIfNewer names the record of the call that is refused, not the one of those that are newer",
-  (store) =>
-    Effect.gen(function* () {
-      yield* store.put(Item, [item(1, { number: 9 })])
-      const group = "g".repeat(1_870)
-      const error = yield* Effect.flip(store.putIfNewer(Item, [item(1, { number: 3 }), item(2, { group })]))
-      assert.deepInclude(error, { _tag: "RecordKeySize", index: "by_group", position: 1 })
-    })
-)
-
-it.effect("RecordStore.checkpointSync refuses a token behind which the end of the sync would not fit", () =>
-  run((store) =>
-    Effect.gen(function* () {
-      yield* store.startSync({ type: "full" })
-      yield* store.put(Item, [item(1)])
-      const error = yield* Effect.flip(store.checkpointSync("t".repeat(2 ** 24 - 80)))
-      assert.strictEqual(error._tag, "RecordMisuse")
-      const token = "t".repeat(2 ** 24 - 65 * 1_024)
-      yield* store.checkpointSync(token)
-      assert.strictEqual((yield* store.endSync()).token, token)
-    })
-  )
-)
-
 it.effect("RecordStore.list ends a page, and stream a step, with so many bytes of records that memory holds them", () =>
-  run((store) =>
+  inMemory((store) =>
     Effect.gen(function* () {
       const { sync_id: sync } = yield* store.startSync({ type: "full" })
       const text = "t".repeat(6 * 2 ** 20)

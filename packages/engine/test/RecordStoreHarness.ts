@@ -2,6 +2,7 @@
 import { assert } from "@effect/vitest"
 import { Effect, type Scope, Stream } from "effect"
 import type { Engine } from "../src/Engine.ts"
+import * as MemoryEngine from "../src/live/MemoryEngine.ts"
 import type { RecordListError } from "../src/RecordReader.ts"
 import * as RecordStore from "../src/RecordStore.ts"
 import type { SyncId } from "../src/SyncRun.ts"
@@ -65,3 +66,9 @@ export const assertItems: (
 /** Fails when the checker finds anything. */
 export const assertSound = (store: RecordStore.RecordStore): Effect.Effect<void, RecordListError> =>
   Effect.map(store.check(), ({ findings }) => assert.deepStrictEqual(findings, []))
+
+/** Runs something with a new store in memory. */
+export const inMemory = <A, E>(
+  use: (store: RecordStore.RecordStore) => Effect.Effect<A, E>
+): Effect.Effect<A, E | RecordStore.RecordOpenError> =>
+  Effect.scoped(Effect.flatMap(openStore(), use)).pipe(Effect.provide(MemoryEngine.layer))
