@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber, Stream } from "effect"
 import { EngineFailed } from "../src/Engine.ts"
 import { makeStoredDatabase } from "../src/internal/StoredDatabase.ts"
 import { makeMedium } from "../src/live/MemoryMedium.ts"
@@ -47,6 +47,42 @@ describe("StoredDatabase", () => {
       yield* Fiber.join(interrupt)
       yield* Fiber.join(write)
       assert.deepStrictEqual(events, ["synced", "written"])
+    })
+  )
+
+  it.live("replace lets others have their turn between the steps in which it deletes", () =>
+    Effect.gen(function* () {
+      const medium = makeMedium()
+      medium.changeSynced("create", "/db", new Map([["a", undefined]]))
+      const events: Array<string> = []
+      const { database } = makeStoredDatabase({
+        path: "/db",
+        keyspaces: ["a"],
+        readOnly: false,
+        store: {
+          ...makeMemoryStore({ medium, path: "/db", keyspaces: ["a"], copyTo: async () => {} }),
+          deleteSome: (_, bounds) => {
+            events.push("deleted")
+            return events.filter((event) => event === "deleted").length < 4 ? bounds : undefined
+          }
+        },
+        fault: (operation, cause) => new EngineFailed({ path: "/db", operation, detail: String(cause) }),
+        checkpoint: () => Effect.void,
+        fileBytes: Effect.succeed(0)
+      })
+      const other = yield* Effect.forkChild(
+        Effect.forever(
+          Effect.andThen(
+            Effect.sync(() => events.push("turn")),
+            Effect.yieldNow
+          )
+        )
+      )
+      yield* database.replace([{ keyspace: "a", range: {}, rows: Stream.empty }])
+      yield* Fiber.interrupt(other)
+      const places = events.flatMap((event, place) => (event === "deleted" ? [place] : []))
+      assert.lengthOf(places, 4)
+      for (let step = 1; step < places.length; step++) assert.isAbove(places[step]! - places[step - 1]!, 1)
     })
   )
 })

@@ -41,6 +41,8 @@ export interface Store {
   readonly put: (keyspace: number, key: Uint8Array, value: Uint8Array) => void
   readonly delete: (keyspace: number, key: Uint8Array) => void
   readonly deleteRange: (keyspace: number, bounds: PageBounds) => void
+  /** Deletes the first rows inside the bounds, about `limit` of them, and says where others may be; undefined when there are none. */
+  readonly deleteSome: (keyspace: number, bounds: PageBounds, limit: number) => PageBounds | undefined
   /** Between `pause` and `resume` the transaction stays open and reads do not see it. */
   readonly pause: () => void
   readonly resume: () => void

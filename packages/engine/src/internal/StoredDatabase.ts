@@ -37,6 +37,9 @@ import { makeWriteLock } from "./WriteLock.ts"
  */
 const openReaderCount = 900
 
+/** Rows that a `replace` deletes in one step. */
+const deletedAtOnce = 128
+
 export interface StoredDatabaseOptions {
   readonly path: string
   readonly keyspaces: ReadonlyArray<string>
@@ -272,6 +275,15 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
       return attempt(() => resumed(store, run), writeFault)
     })
 
+  /** In short steps, between which others have their turn. */
+  const empty = (index: number, bounds: PageBounds | undefined): Effect.Effect<void, EngineWriteError> =>
+    bounds === undefined
+      ? Effect.void
+      : Effect.flatMap(
+          step(() => store.deleteSome(index, bounds, deletedAtOnce)),
+          (left) => (left === undefined ? Effect.void : Effect.andThen(Effect.yieldNow, empty(index, left)))
+        )
+
   const load = <E, R>(replacement: Replacement<E, R>): Effect.Effect<void, E | EngineWriteError, R> =>
     Effect.suspend((): Effect.Effect<void, E | EngineWriteError, R> => {
       const { keyspace } = replacement
@@ -299,7 +311,7 @@ export const makeStoredDatabase = (options: StoredDatabaseOptions): StoredDataba
         return undefined
       }
       return Effect.andThen(
-        bounds === undefined ? Effect.void : step(() => store.deleteRange(index, bounds)),
+        empty(index, bounds),
         Stream.runForEachArray(replacement.rows, (rows) =>
           Effect.flatMap(
             step(() => putAll(rows)),

@@ -226,6 +226,7 @@ const makeStore = (
       databases[keyspace]!.remove(key)
     },
     deleteRange: (keyspace, bounds) => deleteRange(databases[keyspace]!, bounds),
+    deleteSome: (keyspace, bounds, limit) => deleteSome(databases[keyspace]!, bounds, limit),
     pause: () => {
       pausedTransaction = env.writeTxn
       env.writeTxn = null
@@ -382,15 +383,16 @@ const plain = (buffer: Uint8Array): Uint8Array => {
   return bytes
 }
 
-/** In rounds, because a cursor must not stand on what is removed under it. */
 const deleteRange = (database: Keyspace, bounds: PageBounds): void => {
-  let left = bounds
-  for (;;) {
-    const keys = [...database.getKeys(rangeOptions(left, false, pageRowCount))]
-    for (const key of keys) database.remove(key)
-    if (keys.length < pageRowCount) return
-    left = after(left, keys[keys.length - 1]!, false)
-  }
+  let left: PageBounds | undefined = bounds
+  while (left !== undefined) left = deleteSome(database, left, pageRowCount)
+}
+
+/** One round, because a cursor must not stand on what is removed under it. */
+const deleteSome = (database: Keyspace, bounds: PageBounds, limit: number): PageBounds | undefined => {
+  const keys = [...database.getKeys(rangeOptions(bounds, false, limit))]
+  for (const key of keys) database.remove(key)
+  return keys.length < limit ? undefined : after(bounds, keys[keys.length - 1]!, false)
 }
 
 /** `MDB_INVALID`, `MDB_PAGE_NOTFOUND`, `MDB_CORRUPTED`, `MDB_VERSION_MISMATCH`. */

@@ -62,6 +62,11 @@ export const makeMemoryStore = ({ copyTo, keyspaces, medium, path }: MemoryStore
     },
     delete: (keyspace, key) => change(keyspace, (tree) => SortedTree.remove(tree, key)),
     deleteRange: (keyspace, bounds) => change(keyspace, (tree) => SortedTree.removeRange(tree, bounds)),
+    // A range of any size is removed at once.
+    deleteSome: (keyspace, bounds) => {
+      change(keyspace, (tree) => SortedTree.removeRange(tree, bounds))
+      return undefined
+    },
     pause: () => {},
     resume: () => {},
     commit: () => {

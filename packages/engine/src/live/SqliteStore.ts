@@ -14,9 +14,10 @@
 import { Effect } from "effect"
 import type { Durability } from "../Engine.ts"
 import { EngineCorrupt, EngineFailed, EngineFull } from "../Engine.ts"
+import { after } from "../internal/Bounds.ts"
 import { dataFiles } from "../internal/DataFiles.ts"
 import { rowChecksum } from "../internal/RowChecksum.ts"
-import type { Store, StoreLibrary, StoreOpenOptions, StoreReader } from "../internal/Store.ts"
+import type { PageBounds, Store, StoreLibrary, StoreOpenOptions, StoreReader } from "../internal/Store.ts"
 import { StoreDamage } from "../internal/StoreDamage.ts"
 import {
   conditionOf,
@@ -181,7 +182,7 @@ const makeStore = (
   const deletes = tables.map((table) =>
     table === undefined || readOnly ? undefined : writer.prepare(`DELETE FROM ${table} WHERE k = ?1`)
   )
-  const rangeDeletes = new Map<string, SqliteStatement>()
+  const rangeStatements = new Map<string, SqliteStatement>()
   let durability: Durability = "synced"
   /** A process that died may have left commits in the log that were never synced. */
   let unsynced = true
@@ -278,6 +279,20 @@ const makeStore = (
     }
   }
 
+  const rangeStatement = (sql: string): SqliteStatement => {
+    let statement = rangeStatements.get(sql)
+    if (statement === undefined) {
+      statement = writer.prepare(sql)
+      rangeStatements.set(sql, statement)
+    }
+    return statement
+  }
+
+  const deleteRange = (keyspace: number, bounds: PageBounds): void => {
+    const { condition, parameters } = conditionOf(bounds)
+    rangeStatement(`DELETE FROM ${tableName(keyspaces[keyspace]!)}${condition}`).run(...parameters)
+  }
+
   return {
     begin: (next) => {
       setDurability(next)
@@ -289,15 +304,18 @@ const makeStore = (
     delete: (keyspace, key) => {
       deletes[keyspace]!.run(key)
     },
-    deleteRange: (keyspace, bounds) => {
+    deleteRange,
+    deleteSome: (keyspace, bounds, limit) => {
       const { condition, parameters } = conditionOf(bounds)
-      const sql = `DELETE FROM ${tableName(keyspaces[keyspace]!)}${condition}`
-      let statement = rangeDeletes.get(sql)
-      if (statement === undefined) {
-        statement = writer.prepare(sql)
-        rangeDeletes.set(sql, statement)
+      const sql = `SELECT k FROM ${tableName(keyspaces[keyspace]!)}${condition} ORDER BY k LIMIT 1 OFFSET ?3`
+      const last = rangeStatement(sql).get(...parameters, limit - 1)
+      if (last === undefined || last === null) {
+        deleteRange(keyspace, bounds)
+        return undefined
       }
-      statement.run(...parameters)
+      const key = last.k as Uint8Array
+      deleteRange(keyspace, { ...bounds, upper: key, upperInclusive: true })
+      return after(bounds, key, false)
     },
     // The transaction is on a connection that nothing reads from.
     pause: () => {},

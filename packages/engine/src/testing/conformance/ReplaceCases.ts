@@ -152,6 +152,23 @@ export const replaceCases: ReadonlyArray<CaseDefinition> = [
       })
     )
   ),
+  define("replace empties ranges of any number of rows, exactly", (subject) =>
+    session(subject, (database) =>
+      Effect.gen(function* () {
+        for (const count of [0, 1, 127, 128, 129, 255, 256, 257, 2_000]) {
+          const inside = Array.from({ length: count }, (_, index) => `p${10_000 + index}=v`)
+          yield* putAll(database, "a", "o=kept", ...inside, "q=kept")
+          yield* database.replace([{ keyspace: "a", range: { prefix: bytes("p") }, rows: Stream.empty }])
+          assert.deepEqual(yield* scanTexts(database, "a"), ["o=kept", "q=kept"])
+          yield* putAll(database, "a", ...inside)
+          yield* database.replace([{ keyspace: "a", range: { lte: bytes("o") }, rows: rowsOf("n=new") }])
+          yield* database.replace([{ keyspace: "a", range: { gt: bytes("n"), lt: bytes("q") }, rows: rowsOf("p=new") }])
+          assert.deepEqual(yield* scanTexts(database, "a"), ["n=new", "p=new", "q=kept"])
+          yield* database.replace([{ keyspace: "a", range: {}, rows: Stream.empty }])
+        }
+      })
+    )
+  ),
   define("replace may read what it replaces", (subject) =>
     session(subject, (database) =>
       Effect.gen(function* () {
