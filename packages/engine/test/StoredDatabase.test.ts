@@ -70,16 +70,14 @@ describe("StoredDatabase", () => {
         checkpoint: () => Effect.void,
         fileBytes: Effect.succeed(0)
       })
-      const other = yield* Effect.forkChild(
-        Effect.forever(
-          Effect.andThen(
-            Effect.sync(() => events.push("turn")),
-            Effect.yieldNow
-          )
-        )
-      )
+      let isOver = false
+      const turn = () => {
+        events.push("turn")
+        if (!isOver) setImmediate(turn)
+      }
+      setImmediate(turn)
       yield* database.replace([{ keyspace: "a", range: {}, rows: Stream.empty }])
-      yield* Fiber.interrupt(other)
+      isOver = true
       const places = events.flatMap((event, place) => (event === "deleted" ? [place] : []))
       assert.lengthOf(places, 4)
       for (let step = 1; step < places.length; step++) assert.isAbove(places[step]! - places[step - 1]!, 1)
