@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { RecordType } from "@icecore/engine"
+import { RecordType, SyncChange } from "@icecore/engine"
 import { Effect, Option, Schema } from "effect"
 import * as FieldFilter from "../src/cli/records/FieldFilter.ts"
 import * as KeyText from "../src/cli/records/KeyText.ts"
@@ -173,7 +173,7 @@ describe("FieldFilter", () => {
 
 describe("RecordTable", () => {
   const lines = (records: ReadonlyArray<object>, options: Partial<Parameters<typeof RecordTable.make>[2]> = {}) => {
-    const table = RecordTable.make(Thing, records, { fields: [], wide: false, ...options })
+    const table = RecordTable.make(Thing, records, { fields: [], wide: false, types: [], ...options })
     return [table.header, ...records.map(table.row)]
   }
 
@@ -192,8 +192,20 @@ describe("RecordTable", () => {
     assert.deepStrictEqual(lines([long], { fields: ["id"], wide: true }), ["id", long.id])
   })
 
+  it("make and pairsOf show what a change names by its key, where the type of its record is known", () => {
+    const change = SyncChange.removalOf(Thing, { place: { floor: 2 }, id: "a b" }, 5)
+    const keyOf = (shown: object, types: ReadonlyArray<RecordType.Any>) =>
+      RecordTable.pairsOf(SyncChange.SyncChange, shown, types).find(([name]) => name === "record_key")![1]
+    assert.strictEqual(keyOf(change, [Part, Thing]), "2 a b")
+    const bytes = Buffer.from(change.record_key).toString("base64")
+    assert.strictEqual(keyOf(change, [Part]), bytes)
+    assert.strictEqual(keyOf({ ...change, record_key: Uint8Array.of(1) }, [Thing]), "AQ==")
+    const table = RecordTable.make(SyncChange.SyncChange, [change], { fields: [], wide: false, types: [Thing] })
+    assert.match(table.row(change), /^Thing +2 a b +removed/)
+  })
+
   it("pairsOf gives every field that is there, whole", () => {
-    const pairs = RecordTable.pairsOf(Thing, { ...record, profile: undefined })
+    const pairs = RecordTable.pairsOf(Thing, { ...record, profile: undefined }, [])
     assert.deepStrictEqual(
       pairs.map(([name]) => name),
       ["place", "id", "tags", "notes", "size", "discovered_at"]

@@ -2,14 +2,7 @@
  * `icecore compact`: makes a sync of one store or archive exactly what another has of it.
  */
 import { Compactor, CompactRefused, type Throttle } from "@icecore/compactor"
-import {
-  type Archive,
-  type EngineDetection,
-  type RecordType,
-  type SyncRun,
-  SyncTransfer,
-  TypeUnion
-} from "@icecore/engine"
+import { type Archive, type EngineDetection, type RecordType, SyncRun, SyncTransfer, TypeUnion } from "@icecore/engine"
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { CliCommand } from "../CliServices.ts"
@@ -83,6 +76,7 @@ export const compactCommand: CliCommand<"compact"> = Command.make(
       if (Option.isSome(input.output)) yield* WorkingStore.checkOutput(input.output.value, input.overwrite)
       const source = yield* RecordSource.open(input.source, input["max-decoded-size"])
       const run = yield* RecordArguments.chooseSync(source.reader, input.sync)
+      yield* requireEnd(input, run)
       const incoming = yield* typesWithRecords(source, run)
       const base = yield* lookAt(input, run.sync_id)
       const types = yield* Effect.fromResult(TypeUnion.make([{ path: input.base, types: base.types }, incoming]))
@@ -109,6 +103,20 @@ export const compactCommand: CliCommand<"compact"> = Command.make(
     }
   ])
 )
+
+/** A sync without an end replaces none by mistake: naming it is not enough. */
+const requireEnd = (
+  input: CompactInput,
+  run: SyncRun.SyncRun
+): Effect.Effect<void, RecordArguments.RecordArgumentInvalid> =>
+  SyncRun.isFinished(run) || input.unfinished
+    ? Effect.void
+    : Effect.fail(
+        new RecordArguments.RecordArgumentInvalid({
+          argument: `--sync=${run.sync_id}`,
+          detail: `the sync of ${input.source} has not ended; --unfinished takes it as it is`
+        })
+      )
 
 /** Only these does the base get that it does not have yet. */
 const typesWithRecords = Effect.fnUntraced(function* (

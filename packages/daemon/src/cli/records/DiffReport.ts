@@ -164,17 +164,12 @@ export const checkIgnored = (
 
 const signs = { added: "+", removed: "-", changed: "~" } as const
 
-const keyOf = (type: RecordType.Any, record: object): ReadonlyArray<string> =>
-  type.keyParts.map(({ path }) =>
-    KeyText.format(path.reduce<unknown>((value, name) => (value as Readonly<Record<string, unknown>>)[name], record))
-  )
-
 const recordOf = ({ left, right }: RecordComparison.Difference): object =>
   Option.getOrElse(right, () => Option.getOrThrow(left))
 
 const describe = (difference: RecordComparison.Difference): string => {
   const { fields, kind, type } = difference
-  const key = keyOf(type, recordOf(difference)).map(DisplayText.visible).join(" ")
+  const key = KeyText.partsOf(type, recordOf(difference)).map(DisplayText.visible).join(" ")
   return `${signs[kind]} ${type.name} ${key}${fields.length === 0 ? "" : `: ${fields.join(", ")}`}`
 }
 

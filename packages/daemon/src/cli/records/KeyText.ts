@@ -51,3 +51,9 @@ export const parse = (kind: RecordType.KeyKind, text: string): Result.Result<unk
 /** A part as {@link parse} takes it. */
 export const format = (value: unknown): string =>
   value instanceof Uint8Array ? Base64.encode(value) : value instanceof Date ? value.toISOString() : String(value)
+
+/** The parts of a record's key, or of an object with just those fields. */
+export const partsOf = (type: RecordType.Any, record: object): ReadonlyArray<string> =>
+  type.keyParts.map(({ path }) =>
+    format(path.reduce<unknown>((value, name) => (value as Readonly<Record<string, unknown>>)[name], record))
+  )

@@ -5,7 +5,7 @@ import { type Zstd, ZstdLive, type ZstdStream, ZstdStreamLive } from "@icecore/c
 import { ArchiveEngines, Engine, type EngineDetection } from "@icecore/engine"
 import type { Disk } from "@icecore/packfile"
 import { LiveDisk } from "@icecore/packfile/live"
-import { Context, Effect, Layer, Scope } from "effect"
+import { Context, Effect, Layer, Logger, References, Scope } from "effect"
 import * as GarbageCollection from "../../live/GarbageCollection.ts"
 import { engineLayer } from "../Composition.ts"
 
@@ -40,5 +40,8 @@ export type RecordServices = Disk | Zstd | ZstdStream
 export const layer: Layer.Layer<RecordServices, Layer.Error<typeof ZstdStreamLive.layer>> = Layer.mergeAll(
   engines,
   c1zLayer,
-  GarbageCollection.layer
+  GarbageCollection.layer,
+  // Standard output stays with the answers, which tell what was done.
+  Layer.succeed(Logger.LogToStderr, true),
+  Layer.succeed(References.MinimumLogLevel, "Warn")
 ).pipe(Layer.provideMerge(Layer.mergeAll(LiveDisk.layer, ZstdLive.layer, ZstdStreamLive.layer)))

@@ -1,9 +1,10 @@
 /**
  * Records as tables: the key first, then every field in which a record of the first page has something.
  */
-import { RecordNdjson, type RecordType } from "@icecore/engine"
-import { Effect } from "effect"
+import { RecordNdjson, type RecordType, SyncChange } from "@icecore/engine"
+import { Effect, Result } from "effect"
 import * as Table from "../Table.ts"
+import * as KeyText from "./KeyText.ts"
 import { RecordArgumentInvalid } from "./RecordArguments.ts"
 
 /** Columns of a terminal that a cell takes, unless all of it is asked for. */
@@ -16,6 +17,8 @@ export interface Options {
   readonly fields: ReadonlyArray<string>
   /** Shows values in all their length. */
   readonly wide: boolean
+  /** The types that there are, by which changes show the keys of their records. */
+  readonly types: ReadonlyArray<RecordType.Any>
 }
 
 export interface RecordTable {
@@ -25,12 +28,26 @@ export interface RecordTable {
 
 /** A table for records of the type, with columns and widths as these first ones need. */
 export const make = (type: RecordType.Any, sample: ReadonlyArray<object>, options: Options): RecordTable => {
-  const rows = sample.map((record) => RecordNdjson.toJson(type, record))
+  const rowOf = (record: object): JsonRecord => shownRow(type, options.types, record)
+  const rows = sample.map(rowOf)
   const fields = options.fields.length > 0 ? options.fields : fieldsWithValues(type, rows)
   const cellsOf = (row: JsonRecord): ReadonlyArray<string> => fields.map((field) => cellOf(type, field, row[field]))
   const columns = fields.map((name): Table.Column => ({ name, align: isNumber(type, name) ? "right" : "left" }))
   const table = Table.make(columns, rows.map(cellsOf), options.wide ? {} : { maxCellColumns: cellColumns })
-  return { header: table.header, row: (record) => table.row(cellsOf(RecordNdjson.toJson(type, record))) }
+  return { header: table.header, row: (record) => table.row(cellsOf(rowOf(record))) }
+}
+
+/** A record as JSON, but what a change names as it is shown elsewhere: the parts of the key instead of its bytes. */
+const shownRow = (type: RecordType.Any, types: ReadonlyArray<RecordType.Any>, record: object): JsonRecord => {
+  const row: JsonRecord = RecordNdjson.toJson(type, record)
+  if (type.name !== SyncChange.SyncChange.name) return row
+  const { record_key: bytes, record_type: name } = record as SyncChange.SyncChange
+  const changed = types.find((each) => each.name === name)
+  if (changed === undefined || !(bytes instanceof Uint8Array)) return row
+  return Result.match(SyncChange.keyOf(changed, { record_type: name, record_key: bytes }), {
+    onFailure: () => row,
+    onSuccess: (key) => ({ ...row, record_key: KeyText.partsOf(changed, key).join(" ") })
+  })
 }
 
 /** The fields of a key, and then the others in their order. */
@@ -68,9 +85,13 @@ export const formatMicros = (micros: number): string => {
   return Number.isNaN(date.getTime()) ? String(micros) : `${date.toISOString().slice(0, -5)}Z`
 }
 
-/** The fields of one record, each with all of its value. */
-export const pairsOf = (type: RecordType.Any, record: object): ReadonlyArray<readonly [string, string]> => {
-  const row: JsonRecord = RecordNdjson.toJson(type, record)
+/** The fields of one record, each with all of its value; `types` as in {@link Options}. */
+export const pairsOf = (
+  type: RecordType.Any,
+  record: object,
+  types: ReadonlyArray<RecordType.Any>
+): ReadonlyArray<readonly [string, string]> => {
+  const row = shownRow(type, types, record)
   return orderedFields(type)
     .filter((field) => row[field] !== undefined)
     .map((field) => [field, cellOf(type, field, row[field])])

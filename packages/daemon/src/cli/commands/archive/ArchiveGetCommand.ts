@@ -55,7 +55,9 @@ export const archiveGetCommand: CliCommand<"get"> = Command.make(
           key: input.key,
           sync: run.sync_id
         })
-      yield* print(type, found.value, input.json)
+      yield* input.json
+        ? Output.writeJson(RecordNdjson.toJson(type, found.value))
+        : Output.writeLine(textOf(type, found.value, reader.types))
     },
     Effect.scoped,
     Effect.provide(RecordServices.layer)
@@ -68,9 +70,5 @@ export const archiveGetCommand: CliCommand<"get"> = Command.make(
   ])
 )
 
-const print = (type: RecordType.Any, record: object, json: boolean) =>
-  json
-    ? Output.writeJson(RecordNdjson.toJson(type, record))
-    : Output.writeLine(
-        Output.pairs(RecordTable.pairsOf(type, record).map(([name, value]) => [name, DisplayText.visible(value)]))
-      )
+const textOf = (type: RecordType.Any, record: object, types: ReadonlyArray<RecordType.Any>): string =>
+  Output.pairs(RecordTable.pairsOf(type, record, types).map(([name, value]) => [name, DisplayText.visible(value)]))

@@ -140,7 +140,7 @@ const typesTable = (types: ReadonlyArray<RecordType.Description>): string =>
 const syncsTable = ({ syncs, types }: InfoReport): string => {
   if (syncs.length === 0) return "no syncs\n"
   const names = types.map(({ name }) => name).sort()
-  return Table.render(
+  const table = Table.render(
     [
       { name: "sync" },
       { name: "type" },
@@ -156,6 +156,18 @@ const syncsTable = ({ syncs, types }: InfoReport): string => {
       ...names.map((name) => Output.formatCount(sync.counts[name] ?? 0))
     ])
   )
+  const origins = syncs.flatMap(originOf)
+  return origins.length === 0 ? table : `${table}\n${origins.join("")}`
+}
+
+/** Syncs that are named as what another was made of, at most. */
+const maxOriginCount = 4
+
+/** What a sync was made of, as a line. */
+const originOf = ({ source_sync_ids: ids = [], sync_id: sync }: SyncReport): ReadonlyArray<string> => {
+  if (ids.length === 0) return []
+  const more = ids.length > maxOriginCount ? `, … (${Output.formatCount(ids.length)} syncs)` : ""
+  return [`${sync} is made of ${ids.slice(0, maxOriginCount).join(", ")}${more}\n`]
 }
 
 type JsonObject = Readonly<Record<string, unknown>>

@@ -129,7 +129,7 @@ export const archiveListCommand: CliCommand<"list"> = Command.make(
       }
       if (input.json) return yield* RecordListing.printJson(pages, type, run.sync_id)
       if (input.ndjson) return yield* RecordListing.printLines(pages, type)
-      yield* RecordListing.printTable(pages, type, { fields, wide: input.wide })
+      yield* RecordListing.printTable(pages, type, { fields, wide: input.wide, types: reader.types })
     },
     Effect.scoped,
     Effect.provide(RecordServices.layer)
