@@ -4,13 +4,15 @@
  * A run keeps its id, its times and its token. It gets its end last of all, and only if as many records came as its line says: a
  * failure or a crash leaves a run that is plainly unfinished, and importing again with `resume` finishes it.
  */
-import { Effect, Stream } from "effect"
+import { Effect, Result, Stream } from "effect"
 import type { ImportInput, ImportLineInvalid } from "./internal/records/moving/ImportLines.ts"
 import * as ImportRun from "./internal/records/moving/ImportRun.ts"
 import * as LineImport from "./internal/records/moving/LineImport.ts"
 import type { RecordListError, RecordReader } from "./RecordReader.ts"
 import type { RecordStore } from "./RecordStore.ts"
+import * as RecordType from "./RecordType.ts"
 import type { SyncId } from "./SyncRun.ts"
+import * as TypeUnion from "./TypeUnion.ts"
 
 export { type ImportInput, ImportLineInvalid, openLines } from "./internal/records/moving/ImportLines.ts"
 export { ImportIncomplete, type ImportRunError } from "./internal/records/moving/ImportRun.ts"
@@ -40,7 +42,10 @@ export interface CopyOptions extends LineImport.ImportOptions {
   readonly syncs: ReadonlyArray<SyncId>
 }
 
-/** Imports runs of another store or archive. The store must have been opened with the reader's types. */
+/**
+ * Imports runs of another store or archive. The store must have been opened with the reader's types, or ones that have all their fields:
+ * see {@link "./TypeUnion.ts"}.
+ */
 export const fromReader: (
   store: RecordStore,
   reader: RecordReader,
@@ -55,10 +60,11 @@ export const fromReader: (
     const { run, counts: expected } = yield* reader.stats({ sync })
     if ((yield* ImportRun.begin(store, { ...run, counts: expected }, resume)) === "there") continue
     for (const type of reader.types) {
+      const stored = storedType(store, type)
       yield* Stream.runForEachArray(reader.stream(type, { sync }), (records) => {
         counts = { ...counts, recordCount: counts.recordCount + records.length }
         onProgress?.(counts)
-        return store.put(type, records)
+        return store.put(stored, records)
       })
     }
     yield* ImportRun.finish(store, { ...run, counts: expected }, reader.path)
@@ -66,3 +72,16 @@ export const fromReader: (
   }
   return counts
 })
+
+/** The store's own type of the name, where it has every field of the other; else the other, which the store then refuses. */
+const storedType = (store: RecordStore, type: RecordType.Any): RecordType.Any => {
+  const own = store.types.filter(({ name }) => name === type.name)
+  const united = TypeUnion.make([
+    { path: store.path, types: own },
+    { path: store.path, types: [type] }
+  ])
+  return Result.isSuccess(united) && isSame(united.success, own) ? own[0]! : type
+}
+
+const isSame = (left: ReadonlyArray<RecordType.Any>, right: ReadonlyArray<RecordType.Any>): boolean =>
+  JSON.stringify(left.map(RecordType.describe)) === JSON.stringify(right.map(RecordType.describe))

@@ -156,6 +156,30 @@ describe("RecordExport and RecordImport", () => {
     )
   )
 
+  it.effect(
+    "fromReader takes a store whose types have every field of the reader's, and refuses one that lacks any",
+    () =>
+      inMemory(
+        Effect.gen(function* () {
+          const { first, store } = yield* filled
+          const fields = { id: Schema.String, owner: Schema.String, photo: Schema.optionalKey(Schema.Uint8Array) }
+          const appended = { note: Schema.optionalKey(Schema.String) }
+          const Longer = RecordType.make({
+            name: "Account",
+            fields: Schema.Struct({ ...fields, size: Schema.BigInt, ...appended }),
+            primaryKey: ["id"]
+          })
+          const target = yield* RecordStore.open({ path: "/longer", types: [Longer, Role] })
+          yield* RecordImport.fromReader(target, store, { syncs: [first] })
+          yield* assertSame(yield* onlyFirst(store, first), target)
+          const refused = yield* Effect.flip(
+            RecordImport.fromReader(yield* openStore("/shorter"), target, { syncs: [first] })
+          )
+          assert.strictEqual(refused._tag, "RecordMisuse")
+        })
+      )
+  )
+
   it.effect("chunks with some types alone count those, so that what they hold is imported whole", () =>
     inMemory(
       Effect.gen(function* () {
