@@ -7,8 +7,10 @@ import { anySeed, randomFrom } from "../support/Random.ts"
 import { expect, run, start, storeFlags } from "./support/Command.ts"
 import { assertSameBytes, filesBelow, lines, settledFiles, textOf } from "./support/Logs.ts"
 
-/** Kills of `ingest`, and then of `run`, on each engine; beside those of KillLifecycle.test.ts. */
-const killCounts = { ingest: 20, run: 10 }
+/** Kills on each engine, beside those of KillLifecycle.test.ts. */
+const killCount = Number(process.env.ICECORE_KILLS ?? 15)
+/** Of `ingest`, and then of `run`. */
+const ingestKillCount = Math.ceil(killCount / 1.5)
 
 const entriesPerChunk = 40
 
@@ -48,7 +50,7 @@ const survive = Effect.fnUntraced(function* ({ engine, seed }: Kills) {
 
   yield* verify
   yield* grow
-  for (let killed = 0; killed < killCounts.ingest; ) {
+  for (let killed = 0; killed < ingestKillCount; ) {
     yield* Effect.scoped(
       Effect.gen(function* () {
         const ingest = yield* start(ingestArgs)
@@ -61,12 +63,12 @@ const survive = Effect.fnUntraced(function* ({ engine, seed }: Kills) {
         yield* ingest.kill("SIGKILL")
         yield* ingest.ended
         killed++
-        if (killed % 10 === 0) yield* verify
+        if (killed % 5 === 0) yield* verify
       })
     )
   }
 
-  for (let killed = 0; killed < killCounts.run; killed++) {
+  for (let killed = ingestKillCount; killed < killCount; killed++) {
     yield* Effect.scoped(
       Effect.gen(function* () {
         const daemon = yield* start(runArgs)
@@ -102,7 +104,7 @@ describe("icecore", () => {
         },
         { concurrency: 2, discard: true }
       ),
-    // Some 40 seconds of two processors; other work on the machine stretches it.
+    // Some 15 seconds of two processors; other work on the machine stretches it.
     900_000
   )
 })
