@@ -104,7 +104,10 @@ describe("SyncDiff", () => {
       for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
         const next = SurvivorChoice.generator(seed)
         const oneIn = (bound: number) => next() % bound === 0
-        const before = grantsOf(0, 60, 3).filter(() => !oneIn(4))
+        // Some of what was has a later time than all of what is, its end included.
+        const before = grantsOf(0, 60, 3)
+          .filter(() => !oneIn(4))
+          .map((grant) => (oneIn(4) ? { ...grant, discovered_at: grant.discovered_at + 1_000_000 } : grant))
         const after = grantsOf(0, 60, 3)
           .filter(() => !oneIn(4))
           .map((grant, at) => (oneIn(3) ? grantOf(at, oneIn(2) ? 1 : 6) : grant))

@@ -73,6 +73,9 @@ describe("Throttle", () => {
       yield* takesMillis(pass(burstBytes), 1_000)
       yield* TestClock.adjust(250)
       yield* takesMillis(pass(burstBytes), 750)
+      yield* TestClock.adjust(3_600_000)
+      yield* takesMillis(pass(burstBytes), 0)
+      yield* takesMillis(pass(burstBytes), 1_000)
     })
   )
 
