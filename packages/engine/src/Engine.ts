@@ -149,6 +149,11 @@ export interface OpenOptions {
   readonly keyspaces: ReadonlyArray<string>
   /** Default `create`. */
   readonly mode?: OpenMode
+  /**
+   * Memory that each connection to the file keeps pages in, in bytes, where the engine has such a cache: SQLite, at least 64 KiB. Default,
+   * and at most: the engine's own, 4 to 16 MiB. Less serves where very many databases are open and read in order.
+   */
+  readonly cacheSizeBytes?: number
 }
 
 /** A key and its value. Both buffers are the reader's to keep. */

@@ -15,16 +15,22 @@ export interface StoreDirectory {
   readonly source: ArchiveSource
 }
 
+export interface StoreDirectoryOptions {
+  /** As `OpenOptions.cacheSizeBytes` of the engine. */
+  readonly cacheSizeBytes?: number
+}
+
 /** Opens the store for the scope. A database that is no record store is refused with `NotRecordStore`. */
 export const open: (
-  path: string
+  path: string,
+  options?: StoreDirectoryOptions
 ) => Effect.Effect<
   StoreDirectory,
   EngineOpenError | Effect.Error<ReturnType<typeof RecordReader.make>>,
   Engine | Scope.Scope
-> = Effect.fn("StoreDirectory.open")(function* (path: string) {
+> = Effect.fn("StoreDirectory.open")(function* (path: string, options: StoreDirectoryOptions = {}) {
   const engine = yield* Engine
-  const database = yield* engine.open({ path, keyspaces: storeKeyspaces, mode: "readOnly" })
+  const database = yield* engine.open({ path, keyspaces: storeKeyspaces, mode: "readOnly", ...options })
   const { checkpoint, snapshot } = database
   const reader = yield* RecordReader.make({ reader: snapshot, path })
   return { reader, source: { path, engineName: engine.name, snapshot, database: { engine, checkpoint } } }

@@ -12,7 +12,7 @@ import { type C1zRow, makePages } from "./C1zRows.ts"
 import { type C1zRun, readRuns } from "./C1zRuns.ts"
 import { type CheckedSchema, checkSchema, syncRuns } from "./C1zSchema.ts"
 import { type C1zTable, type SyncContext, tables } from "./C1zTables.ts"
-import * as HeapWatch from "./HeapWatch.ts"
+import * as HeapWatch from "../HeapWatch.ts"
 import { ProtobufInvalid } from "./ProtobufFields.ts"
 import * as RemainderMemo from "./RemainderMemo.ts"
 

@@ -65,6 +65,8 @@ export interface StoreOpenOptions {
   readonly path: string
   readonly keyspaces: ReadonlyArray<string>
   readonly readOnly: boolean
+  /** Of pages, of each connection. Undefined: the library's own. */
+  readonly cacheSizeBytes?: number | undefined
 }
 
 /** One library. */

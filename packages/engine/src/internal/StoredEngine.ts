@@ -154,7 +154,8 @@ const open = Effect.fn("Engine.open")(function* (
   yield* files.inspect(directory)
 
   const store: Store = yield* Effect.tryPromise({
-    try: () => library.open({ path: files.dataPath(directory), keyspaces, readOnly }),
+    try: () =>
+      library.open({ path: files.dataPath(directory), keyspaces, readOnly, cacheSizeBytes: options.cacheSizeBytes }),
     catch: (cause) => library.fault(directory, "open", cause)
   })
   const { close, database } = makeStoredDatabase({

@@ -70,9 +70,17 @@ export const sqliteLibrary = (driver: SqliteDriver, cacheKiB: number = sharedCac
   denseValueSizeBytes,
   inspect,
   create: async (path) => create(driver, path),
-  open: async (options) => open(driver, options, cacheKiB),
+  open: async (options) => open(driver, options, cacheKiBOf(options, cacheKiB)),
   fault
 })
+
+/** Below this a connection reads most pages again and again. */
+const leastCacheKiB = 64
+
+const cacheKiBOf = ({ cacheSizeBytes }: StoreOpenOptions, cacheKiB: number): number =>
+  cacheSizeBytes === undefined
+    ? cacheKiB
+    : Math.max(leastCacheKiB, Math.min(cacheKiB, Math.ceil(cacheSizeBytes / 1_024)))
 
 const inspect: StoreLibrary["inspect"] = Effect.fnUntraced(function* (file, hasCompanion) {
   const fileBytes = yield* file.size
@@ -194,6 +202,7 @@ const makeStore = (
 
   const openReadingConnection = (): Reading => {
     const connection = openReading(driver, path)
+    setCacheSize(connection, Math.min(cacheKiB, readerCacheKiB))
     return {
       connection,
       userCount: 0,
@@ -242,7 +251,7 @@ const makeStore = (
     isSharedBegun = false
     if (reading.userCount > 0) {
       shared = undefined
-      if (reading.failure === undefined) setCacheSize(reading.connection, readerCacheKiB)
+      if (reading.failure === undefined) setCacheSize(reading.connection, Math.min(cacheKiB, readerCacheKiB))
     } else if (!ended(reading)) {
       shared = undefined
     }

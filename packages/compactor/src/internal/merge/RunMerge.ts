@@ -1,5 +1,5 @@
 /** Does what a merge's plan says. */
-import { type RecordStore, SyncChange, type SyncRun } from "@icecore/engine"
+import { HeapWatch, type RecordStore, SyncChange, type SyncRun } from "@icecore/engine"
 import { Effect, Option, Pull, type Scope } from "effect"
 import { type BaseWriteError, CompactBaseFailed, type CompactorError, CompactRefused } from "../../CompactorError.ts"
 import * as KeyMerge from "../../kernel/KeyMerge.ts"
@@ -25,6 +25,9 @@ const maxBatchSize = 1_000
 /** Stored bytes of them, as estimated: decoded ones take some times that. A record that is larger comes alone. */
 const aheadBytes: number = 16 * 1024 * 1024
 
+/** Rows given to lanes between two looks at the heap. */
+const watchRowCount = 1_000
+
 /** Stored bytes of a change, about. */
 const changeBytes = 64
 
@@ -35,7 +38,14 @@ export const runMerge = (options: MergeOptions, plan: MergePlan): Effect.Effect<
       const { into } = options
       const { parent, sourceIds, type } = plan
       const run = yield* intoBase(into, into.startSync({ type, parent, sources: sourceIds }))
-      const work: MergeWork = { ...options, plan, run, totals: { rowCount: 0, bytes: 0 }, counts: new Map() }
+      const work: MergeWork = {
+        ...options,
+        plan,
+        run,
+        totals: { rowCount: 0, bytes: 0 },
+        counts: new Map(),
+        watchHeap: HeapWatch.make()
+      }
       return yield* Effect.onError(restore(fill(work)), () => discard(into, run.sync_id))
     })
   )
@@ -46,6 +56,8 @@ interface MergeWork extends MergeOptions {
   readonly run: SyncRun.SyncRun
   readonly totals: { rowCount: number; bytes: number }
   readonly counts: Map<string, Counts>
+  /** To be called every some hundred rows. */
+  readonly watchHeap: () => void
 }
 
 /** What became of the records of a type so far. */
@@ -117,8 +129,15 @@ const mergeType = Effect.fnUntraced(function* (
       merge.dry.push(lane)
     }
   }
+  let suppliedCount = 0
   for (let isMore = true; isMore; ) {
-    for (const lane of merge.dry) yield* supply(merge, lane, pulls.get(lane.order)!)
+    for (const lane of merge.dry) {
+      yield* supply(merge, lane, pulls.get(lane.order)!)
+      suppliedCount += lane.rows.length
+      if (suppliedCount < watchRowCount) continue
+      suppliedCount = 0
+      work.watchHeap()
+    }
     merge.dry.length = 0
     isMore = MergeStep.proceed(merge)
     if (isMore ? MergeStep.isFull(merge) : !MergeStep.isEmpty(merge)) yield* write(work, merge)
