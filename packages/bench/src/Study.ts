@@ -35,6 +35,8 @@ export interface Study {
   /** Makes the input of a size in an empty directory; gives one effect for each series, each of which may be run many times. */
   readonly setup: (options: {
     readonly size: number
+    /** Whatever else decides how large the input is may be smaller then. */
+    readonly isQuick: boolean
     readonly directory: string
   }) => Effect.Effect<ReadonlyArray<Effect.Effect<Sample, unknown>>, unknown, Scope.Scope>
 }

@@ -61,8 +61,8 @@ export const plotOf = (study: Study, report: StudyReport): Plot => {
     caption: [
       ...study.notes,
       `${machine.processors} processors (${machine.platform}, ${machine.architecture}), ${machine.runtime}, ${day}, ` +
-        `load ${load.low.toFixed(1)} to ${load.high.toFixed(1)}. Median time and largest peak of ${rounds}.` +
-        `${isQuick ? " A quick run: its figures mean little." : ""}`
+        `load ${load.low.toFixed(1)} to ${load.high.toFixed(1)}`,
+      `Median time and largest peak of ${rounds}.${isQuick ? " A quick run: its figures mean little." : ""}`
     ],
     x: study.x,
     panels: [

@@ -55,14 +55,14 @@ const samplesOf: (
 ) => Effect.Effect<ReadonlyArray<ReadonlyArray<Sample>>, unknown, FileSystem.FileSystem> = Effect.fnUntraced(function* (
   study,
   size,
-  { onRound, rounds, workDirectory }
+  { isQuick, onRound, rounds, workDirectory }
 ) {
   const files = yield* FileSystem.FileSystem
   const directory = yield* files.makeTempDirectoryScoped({
     prefix: "icecore-study-",
     ...(workDirectory === undefined ? {} : { directory: workDirectory })
   })
-  const series = yield* study.setup({ size, directory })
+  const series = yield* study.setup({ size, isQuick, directory })
   const samples = series.map((): Array<Sample> => [])
   for (let round = 0; round < rounds; round++) {
     onRound()

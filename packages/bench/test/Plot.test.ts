@@ -11,12 +11,21 @@ describe("LogScale", () => {
     assert.closeTo(scale.place(Math.sqrt(0.02 * 5)), 0.5, 1e-12)
   })
 
+  it("make gives 1 and 3 of every power of ten where they are asked for", () => {
+    assert.deepStrictEqual(LogScale.make([10_000, 300_000], "thirds").ticks, [10_000, 30_000, 100_000, 300_000])
+  })
+
+  it("make gives more steps between where values lie close together", () => {
+    assert.deepStrictEqual(LogScale.make([110, 290], "decimal").ticks, [100, 150, 200, 300])
+    assert.deepStrictEqual(LogScale.make([110, 600], "decimal").ticks, [100, 200, 500, 1_000])
+  })
+
   it("make gives powers of two where they are asked for", () => {
     assert.deepStrictEqual(LogScale.make([2, 64], "binary").ticks, [2, 4, 8, 16, 32, 64])
   })
 
   it("make gives two steps to values that are all the same", () => {
-    assert.deepStrictEqual(LogScale.make([100], "decimal").ticks, [100, 200])
+    assert.deepStrictEqual(LogScale.make([100], "decimal").ticks, [100, 150])
     assert.deepStrictEqual(LogScale.make([8, 8], "binary").ticks, [8, 16])
   })
 
@@ -25,7 +34,7 @@ describe("LogScale", () => {
     fc.assert(
       fc.property(
         fc.array(value, { minLength: 1 }),
-        fc.constantFrom<LogScale.LogSteps>("decimal", "binary"),
+        fc.constantFrom<LogScale.LogSteps>("decimal", "thirds", "binary"),
         (values, steps) => {
           const { high, low, place, ticks } = LogScale.make(values, steps)
           assert.isAtLeast(ticks.length, 2)

@@ -1,7 +1,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, Schema, Stream } from "effect"
-import { maxSeriesCount, render } from "../src/plot/Plot.ts"
+import { maxLineLength, maxSeriesCount, render } from "../src/plot/Plot.ts"
 import type { Sample, Study } from "../src/Study.ts"
 import { plotOf, StudyReport } from "../src/StudyReport.ts"
 import * as StudyRun from "../src/StudyRun.ts"
@@ -121,10 +121,11 @@ describe("StudyReport", () => {
         ["fast", "slow", "reference"]
       )
       assert.deepStrictEqual(plot.series[0]!.points[1], { x: 100, values: [1, 2, 1] })
-      assert.strictEqual(
-        plot.caption.at(-1),
-        "2 processors (linux, x64), Bun 1, 2026-11-21, load 0.3 to 2.0. Median time and largest peak of 1."
-      )
+      assert.deepStrictEqual(plot.caption, [
+        "Nothing is measured.",
+        "2 processors (linux, x64), Bun 1, 2026-11-21, load 0.3 to 2.0",
+        "Median time and largest peak of 1."
+      ])
       assert.match(
         plotOf(study, { ...report, isQuick: true }).caption.at(-1)!,
         /A quick run: its figures mean little\.$/
@@ -135,15 +136,16 @@ describe("StudyReport", () => {
 })
 
 describe("studies", () => {
-  it("studies have names of their own, ascending sizes, and no more series than a plot can show", () => {
+  it("studies have names of their own, ascending sizes, no more series and no longer lines than a plot can show", () => {
     assert.strictEqual(new Set(studies.map(({ name }) => name)).size, studies.length)
-    for (const { name, quickSizes, series, sizes } of studies) {
+    for (const { name, notes, quickSizes, series, sizes } of studies) {
       for (const each of [sizes, quickSizes])
         assert.deepStrictEqual(
           [...each],
           each.toSorted((a, b) => a - b)
         )
       assert.isAtMost(series.length, maxSeriesCount, name)
+      assert.isAtMost(Math.max(...notes.map(({ length }) => length)), maxLineLength, name)
       assert.strictEqual(new Set(series.map((each) => each.name)).size, series.length)
     }
   })

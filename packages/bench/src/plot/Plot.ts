@@ -36,7 +36,7 @@ export interface Series {
 
 export interface Plot {
   readonly title: string
-  /** Lines below the plot. */
+  /** Lines below the plot, each of {@link maxLineLength} at most. */
   readonly caption: ReadonlyArray<string>
   readonly x: Axis
   /** The vertical axis of each panel, 1 or more. */
@@ -50,6 +50,9 @@ const colors = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
 
 /** More could not be told apart. */
 export const maxSeriesCount: number = colors.length
+
+/** Characters of a line of the caption that fit, in the widest of the usual fonts. */
+export const maxLineLength = 115
 
 const panelWidth = 340
 const panelHeight = 260

@@ -48,10 +48,11 @@ const bySize: Study = {
   name: "compactor-by-size",
   title: "Bringing one sync of grants into an empty store: time and memory against its size",
   notes: [
-    "compact: Compactor.compact. row by row: RecordImport.fromReader, which reads every record and puts it. Each in a process of its own,",
-    "from open stores to a durable, indexed sync. Pages of a file that LMDB maps are in the resident set, and the system may take them back."
+    "compact: Compactor.compact. row by row: RecordImport.fromReader, which reads every record and puts it.",
+    "Each in a process of its own, from open stores to a durable, indexed sync. The resident set has pages of the",
+    "files that LMDB maps, which the system may take back at any time."
   ],
-  x: { label: "grants", steps: "decimal" },
+  x: { label: "grants", steps: "thirds" },
   sizes: [10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000],
   quickSizes: [1_000, 2_000],
   series: transfers.map(({ isReference, name }) => ({ name, ...(isReference === true ? { isReference } : {}) })),
@@ -104,14 +105,16 @@ const bySources: Study = {
   name: "compactor-by-sources",
   title: `Merging sources of ${grantsPerSource.toLocaleString("en-US")} grants each: time and memory against their number`,
   notes: [
-    "merge: Compactor.merge. row by row: RecordStore.putResolved of every record of one source after the other. Each in a process of its own,",
-    "from open sources to a durable, indexed sync. Half known to each: of 40,000 grants in all; no overlap: each grant known to one source."
+    "merge: Compactor.merge. row by row: RecordStore.putResolved of every record of one source after the other.",
+    "Each in a process of its own, from open sources to a durable, indexed sync. Half known to each: there are",
+    "40,000 grants in all; no overlap: each grant is known to one source."
   ],
   x: { label: "sources", steps: "binary" },
   sizes: [2, 4, 8, 16, 32, 64],
   quickSizes: [2, 4],
   series: mergings.map(({ isReference, name }) => ({ name, ...(isReference === true ? { isReference } : {}) })),
-  setup: Effect.fnUntraced(function* ({ directory, size }) {
+  setup: Effect.fnUntraced(function* ({ directory, isQuick, size }) {
+    const perSource = isQuick ? 1_000 : grantsPerSource
     const made = new Map<string, ReadonlyArray<StorePlace>>()
     for (const { from, overlap } of mergings) {
       const variant = `${overlap}-${from}`
@@ -120,7 +123,7 @@ const bySources: Study = {
         kind: from,
         path: `${directory}/${variant}-${source}`
       }))
-      const sources: Sources = { sourceCount: size, grantsPerSource, overlap }
+      const sources: Sources = { sourceCount: size, grantsPerSource: perSource, overlap }
       for (const [source, place] of places.entries()) yield* makeSync(place, pagesOf(sources, source))
       made.set(variant, places)
     }
@@ -128,7 +131,7 @@ const bySources: Study = {
       sampleOf(
         name,
         { kind, base: { kind: to, path: `${directory}/base` }, sources: made.get(`${overlap}-${from}`)! },
-        knownCount({ sourceCount: size, grantsPerSource, overlap })
+        knownCount({ sourceCount: size, grantsPerSource: perSource, overlap })
       )
     )
   })
