@@ -3,8 +3,8 @@
  *
  * 1. Refuse a directory that holds something or lies in the store. Everything below goes into `{directory}.partial`, locked.
  * 2. Hold destruction, so that whatever is frozen from now on stays on disk.
- * 3. Checkpoint the catalog. It decides what the copy has; each of its hot chunks that is open is held open, and where one went
- *    meanwhile the catalog is checkpointed anew.
+ * 3. Checkpoint the catalog. It decides what the copy has; each of its hot chunks that is open is held open, and where one that is
+ *    not went before it was copied the catalog is checkpointed anew.
  * 4. Refuse when less space is free than the copy takes.
  * 5. Checkpoint the hot databases, copy the files of frozen keys, sync all of it, names included. A hot database that is copied
  *    later than the catalog has later entries, too, and none less.
@@ -15,16 +15,16 @@
  * killed leaves `{directory}.partial`, which the next backup to the same place removes. Trees with roots of their own are put into the
  * one directory.
  */
-import { type Catalog, CatalogKey, type Geometry, HotEngine, Layout } from "@icecore/catalog"
+import { type Catalog, type CatalogKey, type Geometry, type HotEngine, Layout } from "@icecore/catalog"
 import type { Zstd } from "@icecore/codec"
-import { type Database, Engine, type EngineError, type Reader } from "@icecore/engine"
+import type { Database, Engine } from "@icecore/engine"
 import { Disk, type DiskError, type DiskLocked } from "@icecore/packfile"
 import { Clock, Data, Effect, Option, type Scope, Stream } from "effect"
+import * as CopiedMoment from "./backup/CopiedMoment.ts"
 import * as FileCopy from "./backup/FileCopy.ts"
 import type { Domain } from "./Domain.ts"
-import { hotKeyspaces } from "./format/HotFormat.ts"
 import type { History, ServedRange } from "./History.ts"
-import { SpaceTooLow, type StorageError } from "./StorageError.ts"
+import type { StorageError } from "./StorageError.ts"
 import * as StoreAudit from "./StoreAudit.ts"
 
 /** The directory cannot take a backup. Nothing was written. */
@@ -97,12 +97,6 @@ const markerName = "icecore-backup.partial"
 
 /** The catalog's directory until the copy is whole. */
 const pendingCatalogName = "catalog.pending"
-
-/** How often the catalog is checkpointed anew because a hot chunk went. */
-const maxAttempts = 20
-
-/** What is left free beyond the bytes that are copied. */
-const spareBytes = 1024 * 1024
 
 /** Backs the store up. One at a time to a directory. */
 export const backup: (
@@ -213,50 +207,12 @@ const claim = Effect.fnUntraced(function* (disk: Disk, directory: string, partia
   return { layout, state }
 })
 
-/** The keys of the copied catalog that need files: of frozen artifacts and ready hot databases. */
-const neededKeys = (reader: Reader): Stream.Stream<CatalogKey.StorageKey, StorageError> =>
-  reader.scan(CatalogKey.keyspace).pipe(
-    Stream.map(({ key, value }) => {
-      const state = Option.getOrElse(CatalogKey.fromBytes(value), () => "")
-      return state === "frozen" || state === "ready"
-        ? Option.flatMap(CatalogKey.fromBytes(key), CatalogKey.decodeKey)
-        : Option.none()
-    }),
-    Stream.flatMap((key) => Stream.fromIterable(Option.toArray(key)))
-  )
-
-/** Opens the copied catalog for one use, so that nobody has it open when it gets its name. */
-const withCopiedCatalog = <A, E, R>(
-  copy: Layout.Layout,
-  use: (reader: Reader) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E | EngineError, Engine | Exclude<R, Scope.Scope>> =>
-  Effect.flatMap(Engine, (engine) =>
-    Effect.scoped(
-      Effect.flatMap(
-        engine.open({ path: copy.roots.catalog, keyspaces: [CatalogKey.keyspace], mode: "readOnly" }),
-        (reader) => use(reader)
-      )
-    )
-  )
-
 /** Copies everything, and makes it durable. Hot databases first, so that they are held no longer than that takes. */
 const fill = Effect.fnUntraced(function* (parts: BackupParts, copy: Layout.Layout, options: BackupOptions) {
   const disk = yield* Disk
   const { layout } = parts
   const tell = options.onProgress ?? (() => undefined)
-  const { hotCount, total } = yield* Effect.scoped(
-    Effect.gen(function* () {
-      const hot = yield* checkpointCatalog(parts, copy)
-      const needed = yield* neededBytes(layout, copy)
-      const freeBytes = yield* disk.freeSpaceBytes(copy.dataDir)
-      if (freeBytes < needed + spareBytes)
-        return yield* new SpaceTooLow({ path: copy.dataDir, neededBytes: needed + spareBytes, freeBytes })
-      yield* FileCopy.makeDirectory(disk, copy.roots.hot)
-      for (const [chunk, database] of hot) yield* database.checkpoint(Layout.hotPath(copy, chunk))
-      yield* disk.syncDirectory(copy.roots.hot)
-      return { hotCount: hot.size, total: needed }
-    })
-  )
+  const { hotCount, sizeBytes: total } = yield* CopiedMoment.make(parts, copy)
   let done = 0
   let fileCount = 0
   const directories = new Set<string>()
@@ -274,78 +230,9 @@ const fill = Effect.fnUntraced(function* (parts: BackupParts, copy: Layout.Layou
       fileCount++
     }
   })
-  yield* withCopiedCatalog(copy, (reader) => Stream.runForEach(neededKeys(reader), copyFiles))
+  yield* CopiedMoment.withCatalog(copy, (reader) => Stream.runForEach(CopiedMoment.neededKeys(reader), copyFiles))
   for (const directory of directories) yield* disk.syncDirectory(directory)
   return { fileCount, hotCount }
-})
-
-/**
- * The catalog of one moment, and the open databases of all hot chunks that it has. A chunk that the store has not open any more is
- * either frozen and about to be discarded, and its files are whole until the key says otherwise; or its key has changed since, and the
- * next checkpoint says so.
- */
-const checkpointCatalog: (
-  parts: BackupParts,
-  copy: Layout.Layout
-) => Effect.Effect<
-  ReadonlyMap<Geometry.ChunkId, Database>,
-  StorageError,
-  Engine | HotEngine.HotEngine | Disk | Scope.Scope
-> = Effect.fnUntraced(function* (parts: BackupParts, copy: Layout.Layout) {
-  const engine = yield* Engine
-  const { engine: hotEngine } = yield* HotEngine.HotEngine
-  const databases = new Map<Geometry.ChunkId, Database>()
-  for (let attempt = 1; ; attempt++) {
-    yield* parts.checkpointCatalog(copy.roots.catalog)
-    const chunks = yield* withCopiedCatalog(copy, (reader) =>
-      Effect.map(Stream.runCollect(neededKeys(reader)), (keys) =>
-        keys.flatMap((key) => (key._tag === "Hot" ? [key.chunk] : []))
-      )
-    )
-    let gone: StorageError | undefined
-    for (const chunk of chunks) {
-      if (databases.has(chunk)) continue
-      const held = yield* parts.holdHot(chunk)
-      const opened = Option.isSome(held)
-        ? held
-        : yield* hotEngine
-            .open({ path: Layout.hotPath(parts.layout, chunk), keyspaces: hotKeyspaces, mode: "readOnly" })
-            .pipe(
-              Effect.asSome,
-              Effect.catch((error) => {
-                gone = error
-                return Effect.succeedNone
-              })
-            )
-      if (Option.isSome(opened)) databases.set(chunk, opened.value)
-    }
-    if (gone === undefined) {
-      for (const chunk of databases.keys()) if (!chunks.includes(chunk)) databases.delete(chunk)
-      return databases
-    }
-    if (attempt === maxAttempts) return yield* Effect.fail(gone)
-    yield* engine.destroy(copy.roots.catalog)
-    yield* Effect.sleep("100 millis")
-  }
-})
-
-/** Bytes that the copy takes: frozen files and hot databases as they are now. */
-const neededBytes = Effect.fnUntraced(function* (layout: Layout.Layout, copy: Layout.Layout) {
-  const disk = yield* Disk
-  let total = 0
-  const add = Effect.fnUntraced(function* (key: CatalogKey.StorageKey) {
-    if (key._tag === "Hot") {
-      const size = yield* Effect.orElseSucceed(FileCopy.sizeOfTree(disk, Layout.hotPath(layout, key.chunk)), () => 0)
-      total += size
-      return
-    }
-    for (const path of Layout.filesOf(layout, key)) {
-      const info = yield* disk.stat(path)
-      if (Option.isSome(info)) total += info.value.sizeBytes
-    }
-  })
-  yield* withCopiedCatalog(copy, (reader) => Stream.runForEach(neededKeys(reader), add))
-  return total
 })
 
 /** Fails with what an audit finds in the copy. Keys between two states are not at rest in it: a start brings them there. */

@@ -1,6 +1,7 @@
 import * as Fs from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Geometry, type Layout } from "@icecore/catalog"
+import { Geometry, HotEngine, type Layout } from "@icecore/catalog"
+import { type Engine, EngineFailed } from "@icecore/engine"
 import { Disk, DiskFailed } from "@icecore/packfile"
 import { Deferred, Effect, Fiber, Option, type Scope } from "effect"
 import { hotKeyspaces } from "../src/format/HotFormat.ts"
@@ -278,6 +279,36 @@ describe("StoreBackup.backup", () => {
         { directory: `${root}/copy` }
       )
       assert.strictEqual(checkpoints, 3)
+      assert.deepStrictEqual(yield* StoreAudit.findings({ layout: layoutAt(`${root}/copy`) }), [])
+    })
+  )
+
+  live(
+    "checkpoints the catalog anew when a hot chunk that the store has not open goes while it is copied",
+    Effect.gen(function* () {
+      const { root, parts } = yield* prepared
+      const { engine } = yield* HotEngine.HotEngine
+      let copies = 0
+      const goes = (path: string) => new EngineFailed({ path, operation: "make", detail: "it is gone" })
+      const going: Engine = {
+        ...engine,
+        open: (options) =>
+          Effect.map(engine.open(options), (database) =>
+            options.mode !== "readOnly" || !options.path.startsWith(`${root}/store/hot`)
+              ? database
+              : {
+                  ...database,
+                  checkpoint: (path) =>
+                    Effect.flatMap(database.checkpoint(path), () =>
+                      ++copies < 3 ? Effect.fail(goes(path)) : Effect.void
+                    )
+                }
+          )
+      }
+      yield* StoreBackup.backup({ ...parts, holdHot: () => Effect.succeedNone }, { directory: `${root}/copy` }).pipe(
+        Effect.provideService(HotEngine.HotEngine, { engine: going })
+      )
+      assert.strictEqual(copies, 3)
       assert.deepStrictEqual(yield* StoreAudit.findings({ layout: layoutAt(`${root}/copy`) }), [])
     })
   )
