@@ -34,6 +34,12 @@ export const valueRefusal = (keyspace: string, value: Uint8Array): EngineValueSi
 export const keyspaceRefusal = (path: string, keyspace: string): EngineMisuse =>
   new EngineMisuse({ path, detail: `it was not opened with a keyspace ${keyspace}` })
 
+/** A scan takes so many rows at most, or all of them. */
+export const limitRefusal = (path: string, limit: number | undefined): EngineMisuse | undefined =>
+  limit === undefined || limit === Number.POSITIVE_INFINITY || (Number.isSafeInteger(limit) && limit >= 0)
+    ? undefined
+    : new EngineMisuse({ path, detail: `a scan limit is a whole number from 0, got ${limit}` })
+
 /** How a write ended, other than well. `build`: the caller's function threw, `store`: the library did. */
 export class BatchThrew {
   readonly origin: "build" | "store"

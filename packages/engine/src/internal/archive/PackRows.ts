@@ -21,7 +21,7 @@ import * as PackRowsFormat from "../../format/PackRowsFormat.ts"
 import { storeKeyspaces } from "../../format/RecordLayout.ts"
 import { boundsOf, compareBytes, contains } from "../Bounds.ts"
 import { type PageBounds, pageBytes, pageRowCount } from "../Store.ts"
-import { keyRefusal, keyspaceRefusal } from "../StoreBatch.ts"
+import { keyRefusal, keyspaceRefusal, limitRefusal } from "../StoreBatch.ts"
 import { type ArchiveBounds, packFailure } from "./ArchiveBounds.ts"
 import type { ArchiveOutside } from "./ArchiveOutside.ts"
 import * as GroupCache from "./GroupCache.ts"
@@ -218,9 +218,8 @@ const makeReader = (
     options: ScanOptions
   ): Effect.fn.Return<Effect.Effect<readonly [Row, ...Array<Row>] | undefined, EngineReadError>, EngineReadError> {
     const limit = options.limit ?? Number.POSITIVE_INFINITY
-    if (limit !== Number.POSITIVE_INFINITY && !(Number.isSafeInteger(limit) && limit >= 0)) {
-      return yield* misuse(`a scan limit is a whole number from 0, got ${limit}`)
-    }
+    const refusal = limitRefusal(path, limit)
+    if (refusal !== undefined) return yield* refusal
     const keyspace = yield* keyspaceOf(name, [])
     const bounds = boundsOf(options)
     const reverse = options.reverse === true
