@@ -157,3 +157,8 @@ export const existingTables = (connection: SqliteConnection, keyspaces: Readonly
     return row === undefined || row === null ? undefined : name
   })
 }
+
+/** Sets the page cache of a connection. */
+export const setCacheSize = (connection: SqliteConnection, kib: number): void => {
+  connection.exec(`PRAGMA cache_size = -${kib}`)
+}

@@ -6,30 +6,23 @@
  * in the log in order, the log is not synced. A later `FULL` commit syncs the whole log, and with it every commit before,
  * so a flush is a `FULL` commit of one changed number. A checkpoint syncs the log before and the database after it
  * copies, in both modes. After a power cut SQLite takes the log up to the first frame whose checksum does not hold.
- *
- * Point reads and snapshots share one connection that stays inside a read transaction until this process commits: nobody
- * else writes, so the transaction is never out of date, and a read costs no file locks. A snapshot that is held through a
- * commit keeps that connection for itself, and the next read takes another.
  */
 import { Effect } from "effect"
 import type { Durability } from "../Engine.ts"
-import { EngineCorrupt, EngineFailed, EngineFull } from "../Engine.ts"
 import { after } from "../internal/Bounds.ts"
 import { dataFiles } from "../internal/DataFiles.ts"
 import { rowChecksum } from "../internal/RowChecksum.ts"
-import type { PageBounds, Store, StoreLibrary, StoreOpenOptions, StoreReader } from "../internal/Store.ts"
-import { StoreDamage } from "../internal/StoreDamage.ts"
+import type { PageBounds, Store, StoreLibrary, StoreOpenOptions } from "../internal/Store.ts"
 import {
   conditionOf,
   existingTables,
   openReading,
   openWriter,
-  readerCacheKiB,
-  type TableReads,
-  tableReads,
+  setCacheSize,
   writerCacheKiB
 } from "./SqliteConnection.ts"
-import { resultCode, type SqliteConnection, type SqliteDriver, type SqliteStatement } from "./SqliteDriver.ts"
+import type { SqliteConnection, SqliteDriver, SqliteStatement } from "./SqliteDriver.ts"
+import { fault } from "./SqliteFault.ts"
 import {
   createKeyspaceSql,
   createSql,
@@ -39,15 +32,13 @@ import {
   pageSizeBytes,
   tableName
 } from "./SqliteFormat.ts"
+import { makeReadings } from "./SqliteReadings.ts"
 
 /**
  * Four rows a page. Of a row with more than 2,030 bytes SQLite keeps a part in the tree and the rest on pages of its own
  * (https://sqlite.org/fileformat2.html#b_tree_pages): rows of 4 KB took twice the space.
  */
 const denseValueSizeBytes = 1_870
-
-/** Readers kept open for the next snapshot. */
-const idleReaderCount = 8
 
 /**
  * Page cache of the connection that reads share, in KiB. PERF: the row at or below a random key, in a file of 90 MB on a small
@@ -112,17 +103,6 @@ const requireVersion = (connection: SqliteConnection): void => {
   }
 }
 
-interface Reading extends TableReads {
-  readonly connection: SqliteConnection
-  /** Snapshots that read from it. */
-  userCount: number
-  /** What a read failed with that may have ended the transaction: its snapshots are lost, for they would see later commits. */
-  failure: Error | undefined
-  readonly begin: SqliteStatement
-  readonly pin: SqliteStatement
-  readonly end: SqliteStatement
-}
-
 const open = (driver: SqliteDriver, options: StoreOpenOptions, cacheKiB: number): Store => {
   const { keyspaces, path, readOnly } = options
   const opened: Array<SqliteConnection> = []
@@ -176,6 +156,7 @@ const makeStore = (
   cacheKiB: number
 ): Store => {
   const tables = existingTables(writer, keyspaces)
+  const readings = makeReadings({ driver, path, keyspaces, tables, readOnly, cacheKiB })
   const begin = writer.prepare("BEGIN IMMEDIATE")
   const commit = writer.prepare("COMMIT")
   const rollback = writer.prepare("ROLLBACK")
@@ -194,85 +175,6 @@ const makeStore = (
   let durability: Durability = "synced"
   /** A process that died may have left commits in the log that were never synced. */
   let unsynced = true
-
-  const idle: Array<Reading> = []
-  const busy = new Set<Reading>()
-  let shared: Reading | undefined
-  let isSharedBegun = false
-
-  const openReadingConnection = (): Reading => {
-    const connection = openReading(driver, path)
-    setCacheSize(connection, Math.min(cacheKiB, readerCacheKiB))
-    return {
-      connection,
-      userCount: 0,
-      failure: undefined,
-      begin: connection.prepare("BEGIN"),
-      pin: connection.prepare("SELECT flushes FROM icecore WHERE id = 1"),
-      end: connection.prepare("COMMIT"),
-      ...tableReads(connection, keyspaces, tables)
-    }
-  }
-
-  /** Inside a read transaction of the newest commit. */
-  const begun = (reading: Reading): Reading => {
-    try {
-      reading.begin.run()
-      // Only a read takes the snapshot.
-      reading.pin.get()
-      return reading
-    } catch (cause) {
-      reading.connection.close()
-      throw cause
-    }
-  }
-
-  const takeReading = (): Reading => idle.pop() ?? openReadingConnection()
-
-  /** The connection that reads share, at the newest commit. */
-  const newest = (): Reading => {
-    if (shared === undefined) {
-      shared = takeReading()
-      setCacheSize(shared.connection, cacheKiB)
-    }
-    // A read-only database may have a writer in another process, whose commits are to be seen.
-    if (isSharedBegun || readOnly) return shared
-    const reading = shared
-    shared = undefined
-    shared = begun(reading)
-    isSharedBegun = true
-    return shared
-  }
-
-  /** What was shared is no longer the newest, or not to be relied on after a failure: only its snapshots read on. */
-  const endShared = () => {
-    if (!isSharedBegun) return
-    const reading = shared!
-    isSharedBegun = false
-    if (reading.userCount > 0) {
-      shared = undefined
-      if (reading.failure === undefined) setCacheSize(reading.connection, Math.min(cacheKiB, readerCacheKiB))
-    } else if (!ended(reading)) {
-      shared = undefined
-    }
-  }
-
-  const endReading = (reading: Reading) => {
-    if (!ended(reading)) return
-    if (idle.length < idleReaderCount && reading.failure === undefined) idle.push(reading)
-    else reading.connection.close()
-  }
-
-  const read = <A>(reading: Reading, run: () => A): A => {
-    if (reading.failure !== undefined) throw reading.failure
-    try {
-      return run()
-    } catch (cause) {
-      if (reading.userCount > 0 && endsTransaction(cause)) reading.failure = cause as Error
-      if (reading === shared) endShared()
-      throw cause
-    }
-  }
 
   const setDurability = (next: Durability) => {
     if (next === durability) return
@@ -330,7 +232,7 @@ const makeStore = (
     pause: () => {},
     resume: () => {},
     commit: () => {
-      endShared()
+      readings.endShared()
       // A commit that changes nothing syncs nothing, and what was buffered before it would stay so.
       if (durability === "synced" && unsynced) touch.run()
       commit.run()
@@ -340,7 +242,7 @@ const makeStore = (
     flush: async () => {
       if (!unsynced) return
       setDurability("synced")
-      endShared()
+      readings.endShared()
       begin.run()
       try {
         touch.run()
@@ -351,29 +253,9 @@ const makeStore = (
       }
       unsynced = false
     },
-    get: (keyspace, key) => {
-      const reading = newest()
-      return read(reading, () => reading.get(keyspace, key))
-    },
-    floor: (keyspace, key) => {
-      const reading = newest()
-      return read(reading, () => reading.floor(keyspace, key))
-    },
-    openReader: (): StoreReader => {
-      const reading = readOnly ? begun(takeReading()) : newest()
-      reading.userCount++
-      busy.add(reading)
-      return {
-        get: (keyspace, key) => read(reading, () => reading.get(keyspace, key)),
-        floor: (keyspace, key) => read(reading, () => reading.floor(keyspace, key)),
-        page: (keyspace, bounds, reverse, limit) => read(reading, () => reading.page(keyspace, bounds, reverse, limit)),
-        release: () => {
-          if (--reading.userCount > 0) return
-          busy.delete(reading)
-          if (reading !== shared) endReading(reading)
-        }
-      }
-    },
+    get: readings.get,
+    floor: readings.floor,
+    openReader: readings.openReader,
     copyTo: async (target) => {
       withConnection(driver.open(path, false), (connection) => {
         connection.exec("PRAGMA busy_timeout = 5000; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY")
@@ -383,32 +265,9 @@ const makeStore = (
       withConnection(driver.open(target, false), (connection) => connection.exec("PRAGMA journal_mode = WAL"))
     },
     close: async () => {
-      const readings = new Set([...busy, ...idle, ...(shared === undefined ? [] : [shared])])
-      for (const { connection } of readings) connection.close()
-      busy.clear()
-      idle.length = 0
-      shared = undefined
+      readings.close()
       closeWriter()
     }
-  }
-}
-
-/** Whether SQLite may have ended the read transaction: not on damage, but on I/O errors and when memory is short. */
-const endsTransaction = (cause: unknown): boolean =>
-  !(cause instanceof StoreDamage) && ((resultCode(cause) ?? 0) & 0xff) !== 11
-
-const setCacheSize = (connection: SqliteConnection, kib: number): void => {
-  connection.exec(`PRAGMA cache_size = -${kib}`)
-}
-
-/** Ends a read transaction. One that met damage refuses to end: its connection is closed, and false is the answer. */
-const ended = ({ connection, end }: Reading): boolean => {
-  try {
-    end.run()
-    return true
-  } catch {
-    connection.close()
-    return false
   }
 }
 
@@ -417,25 +276,5 @@ const withConnection = (connection: SqliteConnection, run: (connection: SqliteCo
     run(connection)
   } finally {
     connection.close()
-  }
-}
-
-const fault = (path: string, operation: string, cause: unknown): EngineCorrupt | EngineFull | EngineFailed => {
-  const detail = cause instanceof Error ? cause.message : String(cause)
-  const code = resultCode(cause)
-  // SQLITE_IOERR_SHMSIZE: the index of the log could not grow to its 32 KiB, as happens when a full disk is opened on.
-  if (code === 4874) return new EngineFull({ path, detail: `${detail}, SQLite code ${code}` })
-  switch (code === undefined ? undefined : code & 0xff) {
-    case 11:
-    case 26:
-      return new EngineCorrupt({ path, detail })
-    case 13:
-      return new EngineFull({ path, detail })
-    default:
-      return new EngineFailed({
-        path,
-        operation,
-        detail: code === undefined ? detail : `${detail} (SQLite code ${code})`
-      })
   }
 }
