@@ -15,6 +15,7 @@ import { describeRetention, modelOf, retentionAfter, settingOf } from "./WalkSet
 import * as WalkSource from "./WalkSource.ts"
 import * as WalkSteps from "./WalkSteps.ts"
 import * as WalkSubject from "./WalkSubject.ts"
+import * as WalkTime from "./WalkTime.ts"
 import { Broken, require, type WalkViolation } from "./WalkViolation.ts"
 
 export interface WalkOptions {
@@ -41,12 +42,6 @@ export interface WalkReport {
 
 /** Milliseconds of the clock after which no reader reaches what was demoted before. */
 const graceMillis = 30_000
-
-/** Turns of the event loop that work may take before the clock goes on by a second, and how often the clock does. */
-const patience = { turns: 60, ticks: 400 }
-
-/** Real milliseconds that a step may take. */
-const stepLimitMillis = 20_000
 
 /** Runs a walk to its end or to the first broken promise. */
 export const walk = (options: WalkOptions): Effect.Effect<WalkReport> =>
@@ -80,7 +75,7 @@ const run = Effect.fnUntraced(function* ({ subject: name, seed, steps, mutation 
   const model = (): LogModel.LogModel => models.at(-1)!
   const become = (next: LogModel.LogModel): void => void models.push(next)
   const within = <A, E, R>(effect: Effect.Effect<A, E, R>, what: string): Effect.Effect<A, E, R> =>
-    waiting(effect, what, Option.isNone(subject.recorder))
+    WalkTime.waiting(effect, what, Option.isNone(subject.recorder))
   const present = (): WalkSession.Session => session!
 
   const open = Effect.fnUntraced(function* (retention: LogModel.ModelRetention) {
@@ -272,7 +267,7 @@ const run = Effect.fnUntraced(function* ({ subject: name, seed, steps, mutation 
 
   const record = (recorder: CrashRecorder.CrashRecorder, work: Effect.Effect<unknown, unknown>) =>
     recorder.record(
-      Effect.flatMap(Effect.exit(Effect.andThen(work, turns(3))), requireSuccess),
+      Effect.flatMap(Effect.exit(Effect.andThen(work, WalkTime.turns(3))), requireSuccess),
       () => models.length - 1
     )
 
@@ -435,35 +430,6 @@ const problemOf = (cause: Cause.Cause<unknown>): string => {
 
 const requireSuccess = <A>(exit: Exit.Exit<A, unknown>): Effect.Effect<A> =>
   Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.die(new Broken(problemOf(exit.cause)))
-
-/** Lets other fibers go on. */
-const turns = (count: number): Effect.Effect<void> =>
-  Effect.forEach(Array.from({ length: count }), () => turn, { discard: true })
-
-const turn: Effect.Effect<void> = Effect.callback((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
-
-/** A moment of real time, for real files to be written. */
-const moment: Effect.Effect<void> = Effect.callback((resume) => {
-  setTimeout(() => resume(Effect.void), 1)
-})
-
-/** The effect, with the clock going on while it waits; it may not take for ever. */
-const waiting = <A, E, R>(effect: Effect.Effect<A, E, R>, what: string, isReal: boolean): Effect.Effect<A, E, R> =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkChild(effect)
-    const isDone = (): boolean => fiber.pollUnsafe() !== undefined
-    const startMillis = Date.now()
-    for (let tick = 0; tick < patience.ticks && !isDone(); tick++) {
-      for (let count = 0; count < patience.turns && !isDone(); count++) yield* isReal ? moment : turn
-      if (!isDone()) yield* TestClock.adjust(1_000)
-      if (Date.now() - startMillis > stepLimitMillis) break
-    }
-    if (isDone()) return yield* Fiber.join(fiber)
-    yield* Effect.forkDetach(Fiber.interrupt(fiber))
-    return yield* Effect.die(new Broken(`${what} does not end`))
-  })
 
 const storeOptions = ({ chunks, earliest }: LogModel.ModelRetention): Partial<Store.StoreOptions> => ({
   retention: { chunks, earliest },
