@@ -4,7 +4,8 @@
  * Work that is done in bounded steps passes the throttle after each of them.
  *
  * - Rate: a token bucket of bytes, of one {@link burstBytes}; a step that takes out more than there is waits until it is paid.
- * - Readers: the event loop gets a turn, then the step waits while calls of watched readers are in flight, up to `maxPauseMillis`.
+ * - Readers: the event loop gets a turn, then the step waits while calls of watched readers are in flight, up to `maxPauseMillis`. A call
+ *   that takes longer holds up one step only.
  */
 import type { RecordReader } from "@icecore/engine"
 import { Clock, Effect, Stream } from "effect"
@@ -20,7 +21,7 @@ export interface ThrottleOptions {
   readonly bytesPerSecond?: number
   /** Default true. */
   readonly pauseForReaders?: boolean
-  /** After each step, in milliseconds, from 0. Default 100. A reader that never rests slows the work down and cannot stop it. */
+  /** After each step, in milliseconds, from 0. Default 100. Readers that never rest slow the work down and cannot stop it. */
   readonly maxPauseMillis?: number
 }
 
@@ -65,28 +66,44 @@ interface Readers {
   readonly watch: Throttle["watch"]
 }
 
+/** A call in flight. One that outlasted a pause is waited for no more: it may be long, or itself wait for the work to end. */
+interface Call {
+  isWaitedOut: boolean
+}
+
 const makeReaders = (maxPauseMillis: number): Readers => {
-  let inFlight = 0
+  const inFlight = new Set<Call>()
   const waiting = new Set<() => void>()
-  const leave = Effect.sync(() => {
-    if (--inFlight > 0) return
+  const isIdle = (): boolean => {
+    for (const { isWaitedOut } of inFlight) if (!isWaitedOut) return false
+    return true
+  }
+  const leave = (call: Call): void => {
+    inFlight.delete(call)
+    if (waiting.size === 0 || !isIdle()) return
     for (const wake of waiting) wake()
     waiting.clear()
-  })
-  const counted = <A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  }
+  const counted = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.suspend(() => {
-      inFlight++
-      return Effect.ensuring(call, leave)
+      const call: Call = { isWaitedOut: false }
+      inFlight.add(call)
+      return Effect.ensuring(
+        effect,
+        Effect.sync(() => leave(call))
+      )
     })
   const idle = Effect.callback<void>((resume) => {
     const wake = () => resume(Effect.void)
     waiting.add(wake)
     return Effect.sync(() => waiting.delete(wake))
   })
+  const waitOut = Effect.sync(() => {
+    for (const call of inFlight) call.isWaitedOut = true
+  })
+  const pause = Effect.timeoutOrElse(idle, { duration: maxPauseMillis, orElse: () => waitOut })
   return {
-    rest: Effect.suspend(() =>
-      inFlight === 0 ? Effect.void : Effect.asVoid(Effect.timeoutOption(idle, maxPauseMillis))
-    ),
+    rest: Effect.suspend(() => (isIdle() ? Effect.void : pause)),
     watch: (reader) => ({
       ...reader,
       get: (type, key, options) => counted(reader.get(type, key, options)),

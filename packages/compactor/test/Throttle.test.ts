@@ -102,7 +102,7 @@ describe("Throttle", () => {
   )
 
   for (const [name, call] of Object.entries(calls)) {
-    it.effect(`pass waits for a watched ${name} that is in flight, up to the pause`, () =>
+    it.effect(`pass waits for a watched ${name} that is in flight`, () =>
       Effect.gen(function* () {
         const gate = yield* Deferred.make<void>()
         const { pass, watch } = make()
@@ -110,8 +110,8 @@ describe("Throttle", () => {
         yield* takesMillis(pass(1), 0)
         const reading = yield* Effect.forkChild(call(reader))
         yield* Effect.yieldNow
-        yield* takesMillis(pass(1), defaultMaxPauseMillis)
         const passing = yield* Effect.forkChild(pass(1))
+        yield* TestClock.adjust(defaultMaxPauseMillis - 1)
         yield* Effect.repeat(Effect.yieldNow, { times: 5 })
         assert.isUndefined(passing.pollUnsafe())
         yield* Deferred.succeed(gate, undefined)
@@ -121,6 +121,37 @@ describe("Throttle", () => {
       })
     )
   }
+
+  it.effect("pass waits for a call no longer than the pause, and only once", () =>
+    Effect.gen(function* () {
+      const { pass, watch } = make()
+      const reader = watch(gated(Effect.never))
+      yield* Effect.forkChild(reader.listSyncs)
+      yield* Effect.yieldNow
+      yield* takesMillis(pass(1), defaultMaxPauseMillis)
+      yield* takesMillis(pass(1), 0)
+      yield* Effect.forkChild(reader.listSyncs)
+      yield* Effect.yieldNow
+      yield* takesMillis(pass(1), defaultMaxPauseMillis)
+    })
+  )
+
+  it.effect("pass waits until the last of several calls has ended", () =>
+    Effect.gen(function* () {
+      const { pass, watch } = make()
+      const [first, second] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      for (const gate of [first, second]) yield* Effect.forkChild(watch(gated(Deferred.await(gate))).listSyncs)
+      const settle = Effect.repeat(Effect.yieldNow, { times: 5 })
+      yield* settle
+      const passing = yield* Effect.forkChild(pass(1))
+      yield* settle
+      yield* Deferred.succeed(first, undefined)
+      yield* settle
+      assert.isUndefined(passing.pollUnsafe())
+      yield* Deferred.succeed(second, undefined)
+      yield* Fiber.join(passing)
+    })
+  )
 
   it.effect("pass forgets a call that was interrupted", () =>
     Effect.gen(function* () {
