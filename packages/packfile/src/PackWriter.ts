@@ -90,15 +90,11 @@ export const make: (
   options: PackWriterOptions = {}
 ) {
   const settings = yield* Effect.fromResult(checkedSettings(path, options))
-  const disk = yield* Disk
-  const scope = yield* Effect.scope
   const temporaryPath = options.overwrite === true ? path + partialSuffix : undefined
-  const destination = yield* PackDestination.open(disk, path, temporaryPath)
-  const { encoding } = settings
-  if (encoding !== undefined) yield* Effect.addFinalizer(() => encoding.release)
-  return WritePipeline.make(destination, settings, scope)
+  return yield* begin(yield* PackDestination.open(yield* Disk, path, temporaryPath), settings)
 })
 
+/** Where in a larger file a pack is written. */
 export interface PackPlace {
   /** An open file. It is the caller's: he syncs, keeps and removes it. */
   readonly file: File
@@ -118,10 +114,16 @@ export const makeWithin: (
   options: Omit<PackWriterOptions, "overwrite"> = {}
 ) {
   const settings = yield* Effect.fromResult(checkedSettings(place.file.path, options))
-  const scope = yield* Effect.scope
+  return yield* begin(PackDestination.within(place), settings)
+})
+
+const begin = Effect.fnUntraced(function* (
+  destination: PackDestination.PackDestination,
+  settings: WritePipeline.WriteSettings
+): Effect.fn.Return<PackWriter, never, Scope.Scope> {
   const { encoding } = settings
   if (encoding !== undefined) yield* Effect.addFinalizer(() => encoding.release)
-  return WritePipeline.make(PackDestination.within(place), settings, scope)
+  return WritePipeline.make(destination, settings, yield* Effect.scope)
 })
 
 const checkedSettings = (
