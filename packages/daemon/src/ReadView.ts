@@ -32,7 +32,7 @@ export interface ReadView {
   readonly get: History["get"]
   /** See `History.range`. */
   readonly range: History["range"]
-  /** The same for ingestion: counts against no limit. */
+  /** The same for ingestion and widenings: counts against no limit. */
   readonly rangeInside: History["range"]
   /** See `History.find`. */
   readonly find: History["find"]
