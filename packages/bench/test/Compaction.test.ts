@@ -10,7 +10,7 @@ import { knownCount, pagesOf, type Sources } from "../src/fixtures/OverlappingGr
 import { run } from "../src/Harness.ts"
 import * as LiveResidentMemory from "../src/live/LiveResidentMemory.ts"
 import * as Compaction from "../src/peers/Compaction.ts"
-import { makeSync, openSource, type StoreKind, type StorePlace } from "../src/peers/SyncStores.ts"
+import { makeSync, openSources, type StoreKind, type StorePlace } from "../src/peers/SyncStores.ts"
 import { compactorRows } from "../src/rows/CompactorRows.ts"
 
 const directory = Effect.acquireRelease(
@@ -20,7 +20,7 @@ const directory = Effect.acquireRelease(
 
 /** All grants of the latest sync at a place, in order. */
 const grantsAt = (place: StorePlace): Effect.Effect<ReadonlyArray<Grant>, unknown> =>
-  Effect.scoped(Effect.flatMap(openSource(place), ({ reader }) => Stream.runCollect(reader.stream(Grant))))
+  Effect.scoped(Effect.flatMap(openSources([place]), ([source]) => Stream.runCollect(source!.reader.stream(Grant))))
 
 describe("Compaction", () => {
   it.effect.each([

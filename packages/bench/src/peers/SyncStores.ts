@@ -32,13 +32,25 @@ export const openBase: (
   return yield* Effect.provideContext(RecordStore.open({ path, types }), yield* Layer.build(engineOf(kind)))
 })
 
-/** What lies at a place, open for reading in the scope. */
-export const openSource: (place: StorePlace) => Effect.Effect<Source.Source, unknown, Scope.Scope> = Effect.fnUntraced(
-  function* ({ kind, path }: StorePlace) {
-    if (kind === "pack") return yield* Effect.provideContext(Archive.open(path), yield* Layer.build(archiveServices))
-    return yield* Effect.provideContext(StoreDirectory.open(path), yield* Layer.build(engineOf(kind)))
-  }
-)
+/** What all open sources together keep of their pages or rows, and each at least and at most: as the commands have it. */
+const cacheSizeBytes = 64 * 1024 * 1024
+const cacheBounds = { minimum: 256 * 1024, maximum: 8 * 1024 * 1024 } as const
+
+/** What lies at places, open for reading in the scope. */
+export const openSources: (
+  places: ReadonlyArray<StorePlace>
+) => Effect.Effect<ReadonlyArray<Source.Source>, unknown, Scope.Scope> = Effect.fnUntraced(function* (places) {
+  const share = Math.floor(cacheSizeBytes / places.length)
+  const cache = { cacheSizeBytes: Math.min(cacheBounds.maximum, Math.max(cacheBounds.minimum, share)) }
+  const sources: Array<Source.Source> = []
+  for (const { kind, path } of places)
+    sources.push(
+      kind === "pack"
+        ? yield* Effect.provideContext(Archive.open(path, cache), yield* Layer.build(archiveServices))
+        : yield* Effect.provideContext(StoreDirectory.open(path, cache), yield* Layer.build(engineOf(kind)))
+    )
+  return sources
+})
 
 export interface SyncOptions {
   /** Default: a new one. */

@@ -7,7 +7,7 @@ import { Grant } from "@icecore/engine/access"
 import { Console, Effect, Layer, Option, References, Schema, Stream } from "effect"
 import * as LiveResidentMemory from "../live/LiveResidentMemory.ts"
 import { Done, type Work } from "../peers/Compaction.ts"
-import { openBase, openSource } from "../peers/SyncStores.ts"
+import { openBase, openSources } from "../peers/SyncStores.ts"
 import { ResidentMemory } from "../ResidentMemory.ts"
 
 const { base: place, kind, sources: places }: Work = JSON.parse(process.argv[2]!)
@@ -49,7 +49,7 @@ const put: Doing = Effect.fnUntraced(function* (into, sources) {
 
 const program = Effect.gen(function* () {
   const base = yield* openBase(place)
-  const sources = yield* Effect.forEach(places, openSource)
+  const sources = yield* openSources(places)
   const before = process.cpuUsage()
   const start = performance.now()
   yield* { compact, copy, merge, put }[kind](base, sources)
