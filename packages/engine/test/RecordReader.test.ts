@@ -100,6 +100,29 @@ describe("RecordReader", () => {
     })
   )
 
+  it.effect("stream takes as many records in a step as it is told to, and refuses numbers that are none", () =>
+    Effect.gen(function* () {
+      const records = items(100)
+      const reader = yield* readerOf(yield* openPlanted([{ id: finished, endedAt: 9, items: records }]))
+      for (const index of indexNames) {
+        for (const batchSize of [1, 7, 100, 10_000]) {
+          const steps: Array<number> = []
+          const batches = Stream.mapArray(reader.stream(Item, { ...withIndex(index), batchSize }), (batch) => {
+            steps.push(batch.length)
+            return batch
+          })
+          assert.deepStrictEqual(yield* Stream.runCollect(batches), ordered(records, index))
+          assert.strictEqual(Math.max(...steps), Math.min(batchSize, ordered(records, index).length))
+        }
+      }
+      for (const batchSize of [0, -1, 1.5, 10_001, Number.NaN]) {
+        const failure = yield* Effect.flip(Stream.runCollect(reader.stream(Item, { batchSize })))
+        assert.strictEqual(failure._tag, "RecordMisuse")
+        assert.include(failure.message, `the batch size is ${batchSize}, expected a whole number from 1 to 10000`)
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("stream gives all records in order, from the moment it starts", () =>
     Effect.gen(function* () {
       const records = items(2_500)
