@@ -16,6 +16,9 @@ const commands = [
   ["verify"],
   ["archive"],
   ...["info", "list", "get", "export", "import", "verify", "diff"].map((name) => ["archive", name]),
+  ["compact"],
+  ["merge"],
+  ["diff"],
   ["config"],
   ["config", "check"]
 ]

@@ -1,7 +1,7 @@
 /**
  * `icecore diff`: what differs between two syncs, printed, or as a sync of its own.
  */
-import { Compactor, type SyncDiff } from "@icecore/compactor"
+import { Compactor, SyncDiff } from "@icecore/compactor"
 import { type Archive, type RecordComparison, SyncChange } from "@icecore/engine"
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
@@ -77,14 +77,15 @@ export const diffCommand: CliCommand<"diff"> = Command.make(
         { path: input.applied, sync: input["sync-applied"], flag: "--sync-applied=" }
       ]
       const isKept = Option.isSome(place) && !input["dry-run"]
+      const isThere = isKept && Option.isSome(place.value.existing)
       const sources = yield* SyncSources.open(names, {
         limits: input["max-decoded-size"],
-        into: isKept ? input.into : Option.none()
+        into: isThere ? input.into : Option.none()
       })
-      if (isKept) return yield* keep(input, place.value, sources)
+      if (isThere) return yield* keep(input, place.value, sources)
       const options = yield* Effect.map(sources.choose(Option.none()), (sides) => optionsOf(input, sides))
-      if (Option.isNone(place)) return yield* DiffReport.print({ ...options, ...input })
-      yield* DiffReport.print({ ...options, ...input }).pipe(Effect.catchTag("RecordsDiffer", () => Effect.void))
+      if (isKept) return yield* keep(input, place.value, sources)
+      yield* Option.isSome(place) ? printPlan(input, place.value, options) : DiffReport.print({ ...options, ...input })
     },
     Effect.scoped,
     Effect.provide(RecordServices.layer)
@@ -113,6 +114,32 @@ const optionsOf = (
   ignored
 })
 
+/** How the differences themselves are printed. */
+const eachOf = ({ json, list, ndjson }: DiffInput): DiffReport.DiffReportOptions["each"] =>
+  ndjson ? "ndjson" : list && !json ? "lines" : "none"
+
+/** What would be in the sync: it is compared for that, as it is when it is made. */
+const printPlan = Effect.fnUntraced(function* (
+  input: DiffInput,
+  { path }: ResultStore.ResultPlace,
+  options: Omit<DiffReport.DiffReportOptions, "each">
+) {
+  const types = yield* DiffReport.compare({ ...options, each: eachOf(input) })
+  const { left, right } = options
+  if (input.json)
+    return yield* Output.writeJson({
+      dryRun: true,
+      base: DiffReport.sideOf(left),
+      applied: DiffReport.sideOf(right),
+      types,
+      into: path
+    })
+  const line = `Would make a sync of type ${SyncDiff.defaultDiffType} in ${path}: ${describe(types)}\n`
+  if (input.ndjson) return yield* Output.writeError(line)
+  yield* Output.write(DiffReport.table(options, types))
+  yield* Output.write(line)
+})
+
 /** Makes the sync. What differs is listed before, when it is asked for, which reads both sides once more. */
 const keep = Effect.fnUntraced(function* (
   input: DiffInput,
@@ -125,8 +152,8 @@ const keep = Effect.fnUntraced(function* (
   const sides = yield* sources.choose(Option.some(target.source))
   const options = optionsOf(input, sides)
   yield* DiffReport.checkIgnored(types, input.ignore)
-  if (input.ndjson || (input.list && !input.json))
-    yield* DiffReport.compare({ ...options, each: input.ndjson ? "ndjson" : "lines" })
+  const each = eachOf(input)
+  if (each !== "none") yield* DiffReport.compare({ ...options, each })
   let records = 0
   const [base, applied] = sides.map(({ run, source }) => ({ source, syncId: run.sync_id }))
   const work = Compactor.make().diff({

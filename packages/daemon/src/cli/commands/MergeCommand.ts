@@ -2,7 +2,7 @@
  * `icecore merge`: makes one sync of many, in which the newest of each record wins.
  */
 import { Compactor, Merge, type Throttle } from "@icecore/compactor"
-import type { Archive } from "@icecore/engine"
+import type { Archive, RecordType } from "@icecore/engine"
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import type { CliCommand } from "../CliServices.ts"
@@ -53,16 +53,16 @@ export const mergeCommand: CliCommand<"merge"> = Command.make(
     function* (input: MergeInput) {
       const place = yield* Effect.flatMap(ResultStore.find(input), requirePlace)
       const names = yield* Effect.forEach(input.source, SyncSources.parse)
+      // What is refused must not leave a store that was made for it.
+      const isPlanned = input["dry-run"] || Option.isNone(place.existing)
       const sources = yield* SyncSources.open(names, {
         limits: input["max-decoded-size"],
-        into: input["dry-run"] ? Option.none() : input.into
+        into: isPlanned ? Option.none() : input.into
       })
       const types = yield* ResultStore.typesWith(place, sources.types)
-      if (input["dry-run"]) {
-        const chosen = yield* sources.choose(Option.none())
-        const outlines = yield* Effect.forEach(chosen, ({ run, source }) => SyncOutlines.read(source, run.sync_id))
-        const options = { sources: outlines, into: { path: place.path, types }, ...typeOf(input) }
-        return yield* printPlan(input, place, yield* Effect.fromResult(Merge.plan(options)))
+      if (isPlanned) {
+        const plan = yield* planOf(input, place, sources, types)
+        if (input["dry-run"]) return yield* printPlan(input, place, plan)
       }
       const target = yield* ResultStore.open(place, types)
       const chosen = yield* sources.choose(Option.some(target.source))
@@ -108,6 +108,17 @@ const requirePlace = (
 
 const typeOf = (input: MergeInput): { readonly type?: string } =>
   Option.match(input["sync-type"], { onNone: () => ({}), onSome: (type) => ({ type }) })
+
+const planOf = Effect.fnUntraced(function* (
+  input: MergeInput,
+  { path }: ResultStore.ResultPlace,
+  sources: SyncSources.SyncSources,
+  types: ReadonlyArray<RecordType.Any>
+) {
+  const chosen = yield* sources.choose(Option.none())
+  const outlines = yield* Effect.forEach(chosen, ({ run, source }) => SyncOutlines.read(source, run.sync_id))
+  return yield* Effect.fromResult(Merge.plan({ sources: outlines, into: { path, types }, ...typeOf(input) }))
+})
 
 const printPlan = Effect.fnUntraced(function* (
   { json }: MergeInput,
