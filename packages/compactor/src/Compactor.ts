@@ -11,9 +11,9 @@ import type { RecordReader, RecordStore, SyncRun, SyncTransfer } from "@icecore/
 import { Context, type Effect, Layer } from "effect"
 import type { CompactorError } from "./CompactorError.ts"
 import { makeCompactor } from "./internal/MakeCompactor.ts"
-import type { MergeOptions, MergePlan, MergeReport } from "./Merge.ts"
+import type { MergeOptions, MergePlan, MergeReport, PlanMergeOptions } from "./Merge.ts"
 import type { Source, SyncSource } from "./Source.ts"
-import type { DiffOptions, DiffPlan, DiffReport } from "./SyncDiff.ts"
+import type { DiffOptions, DiffPlan, DiffReport, PlanDiffOptions } from "./SyncDiff.ts"
 import type { ThrottleOptions } from "./Throttle.ts"
 
 /** What was written so far: rows, and bytes of their blocks. */
@@ -98,9 +98,9 @@ export interface Compactor {
   /** What {@link Compactor.copy} would do, sync by sync. */
   readonly planCopy: (options: CopyOptions) => Effect.Effect<ReadonlyArray<SyncTransfer.TransferPlan>, CompactorError>
   /** What {@link Compactor.merge} would do. */
-  readonly planMerge: (options: MergeOptions) => Effect.Effect<MergePlan, CompactorError>
+  readonly planMerge: (options: PlanMergeOptions) => Effect.Effect<MergePlan, CompactorError>
   /** What {@link Compactor.diff} would read. */
-  readonly planDiff: (options: DiffOptions) => Effect.Effect<DiffPlan, CompactorError>
+  readonly planDiff: (options: PlanDiffOptions) => Effect.Effect<DiffPlan, CompactorError>
   /** The same reader, for whose calls in flight the compactor waits between its steps, where `pauseForReaders` is on. */
   readonly watch: (reader: RecordReader.RecordReader) => RecordReader.RecordReader
 }

@@ -12,11 +12,14 @@ import type { SyncSource } from "./Source.ts"
 /** The type of the run that a diff makes. */
 export const defaultDiffType = "partial_diff"
 
-export interface DiffOptions {
+export interface PlanDiffOptions {
   /** What was. */
   readonly base: SyncSource
   /** What is. */
   readonly applied: SyncSource
+}
+
+export interface DiffOptions extends PlanDiffOptions {
   /** Takes the result. Must have no current sync, and be opened with `SyncChange` and the types of both sides. */
   readonly into: RecordStore.RecordStore
   /** Of the resulting run. Begins with `partial`. Default `partial_diff`. */

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { Ksuid, type Zstd, ZstdLive, type ZstdStream, ZstdStreamLive } from "@icecore/codec"
+import { Ksuid, type RecordShape, type Zstd, ZstdLive, type ZstdStream, ZstdStreamLive } from "@icecore/codec"
 import {
   Archive,
   type Database,
@@ -70,6 +70,18 @@ export const withoutIndexes = (type: RecordType.Any, ...names: ReadonlyArray<str
   const description = RecordType.describe(type)
   const indexes = Object.fromEntries(Object.entries(description.indexes).filter(([name]) => !names.includes(name)))
   return Result.getOrThrow(RecordType.fromDescription({ ...description, indexes }))
+}
+
+/** The type with one more field, of text: what a newer program declares. */
+export const withField = (type: RecordType.Any, name: string): RecordType.Any => {
+  const shape: RecordShape.Struct = {
+    kind: "struct",
+    fields: [...type.shape.fields, { name, optional: true, shape: { kind: "string" } }]
+  }
+  const { recency, ...description } = RecordType.describe(type)
+  return Result.getOrThrow(
+    RecordType.fromShape({ ...description, shape, ...(recency === undefined ? {} : { recency }) })
+  )
 }
 
 const discoveredAt = 1_700_000_000_000_000

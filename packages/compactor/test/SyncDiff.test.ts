@@ -4,7 +4,17 @@ import { Grant, Resource } from "@icecore/engine/access"
 import { SurvivorChoice } from "@icecore/packfile/testing"
 import { Effect, Option, Result, Stream } from "effect"
 import { Compactor, type SyncDiff } from "../src/index.ts"
-import { digestBeside, engineOf, fill, grantOf, grantsOf, idOf, openStore } from "./CompactorFixtures.ts"
+import {
+  digestBeside,
+  engineOf,
+  fill,
+  grantOf,
+  grantsOf,
+  idOf,
+  openStore,
+  withField,
+  withoutIndexes
+} from "./CompactorFixtures.ts"
 import { A, B, C, refusal, sourceOf, test } from "./CompactorWorld.ts"
 
 const types: ReadonlyArray<RecordType.Any> = [Resource, Grant, SyncChange.SyncChange]
@@ -184,13 +194,11 @@ describe("SyncDiff", () => {
   test(
     "diff refuses a target that is being filled or lacks types, a type that is not partial, and sides that hold changes",
     Effect.gen(function* () {
-      const { diff, engine, into, options, planDiff } = yield* sides(grantsOf(0, 10, 1), grantsOf(0, 12, 1))
-      for (const call of [diff, planDiff]) {
-        assert.deepStrictEqual(yield* refusal(into, call({ ...options, type: "full" })), {
-          tags: "CompactRefused",
-          message: "Cannot diff into /into: its type is full, expected one that begins with partial"
-        })
-      }
+      const { diff, engine, into, options } = yield* sides(grantsOf(0, 10, 1), grantsOf(0, 12, 1))
+      assert.deepStrictEqual(yield* refusal(into, diff({ ...options, type: "full" })), {
+        tags: "CompactRefused",
+        message: "Cannot diff into /into: its type is full, expected one that begins with partial"
+      })
       const { run } = yield* diff(options)
       const own = yield* sourceOf(engine, into)
       assert.deepStrictEqual(
@@ -214,6 +222,32 @@ describe("SyncDiff", () => {
         tags: "CompactRefused",
         message: `Cannot diff into /into: sync ${C} is current, expected none`
       })
+    })
+  )
+
+  test(
+    "diff takes sides whose types have other indexes or fewer fields than the target's, and none with more fields",
+    Effect.gen(function* () {
+      const { diff, engine, into, options } = yield* sides(grantsOf(0, 10, 1), grantsOf(0, 12, 1))
+      const fewer = yield* openStore(engine, {
+        path: "/fewer",
+        types: [Resource, withoutIndexes(Grant, "by_principal")]
+      })
+      yield* fill(fewer, B, grantsOf(0, 15, 1))
+      const { run } = yield* diff({ ...options, applied: { source: yield* sourceOf(engine, fewer) } })
+      assert.strictEqual(run.counts.Grant, 5)
+      assert.deepStrictEqual((yield* into.check()).findings, [])
+      const longer = withField(Grant, "note")
+      const more = yield* openStore(engine, { path: "/more", types: [Resource, longer, SyncChange.SyncChange] })
+      yield* fill(more, B, [...grantsOf(0, 9, 1), { ...grantOf(9, 1), note: "new" }] as ReadonlyArray<Grant>)
+      const applied = { source: yield* sourceOf(engine, more), syncId: B }
+      const refused = yield* refusal(into, diff({ ...options, applied }))
+      assert.strictEqual(refused.tags, "CompactBaseFailed/RecordMisuse")
+      assert.strictEqual((yield* diff({ ...options, applied, into: more })).run.counts.Grant, 1)
+      assert.strictEqual(
+        (yield* diff({ ...options, base: applied, applied: options.applied, into: more })).run.counts.Grant,
+        3
+      )
     })
   )
 

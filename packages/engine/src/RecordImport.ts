@@ -4,13 +4,13 @@
  * A run keeps its id, its times and its token. It gets its end last of all, and only if as many records came as its line says: a
  * failure or a crash leaves a run that is plainly unfinished, and importing again with `resume` finishes it.
  */
-import { Effect, Result, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import type { ImportInput, ImportLineInvalid } from "./internal/records/moving/ImportLines.ts"
 import * as ImportRun from "./internal/records/moving/ImportRun.ts"
 import * as LineImport from "./internal/records/moving/LineImport.ts"
 import type { RecordListError, RecordReader } from "./RecordReader.ts"
 import type { RecordStore } from "./RecordStore.ts"
-import * as RecordType from "./RecordType.ts"
+import type * as RecordType from "./RecordType.ts"
 import type { SyncId } from "./SyncRun.ts"
 import * as TypeUnion from "./TypeUnion.ts"
 
@@ -75,13 +75,6 @@ export const fromReader: (
 
 /** The store's own type of the name, where it has every field of the other; else the other, which the store then refuses. */
 const storedType = (store: RecordStore, type: RecordType.Any): RecordType.Any => {
-  const own = store.types.filter(({ name }) => name === type.name)
-  const united = TypeUnion.make([
-    { path: store.path, types: own },
-    { path: store.path, types: [type] }
-  ])
-  return Result.isSuccess(united) && isSame(united.success, own) ? own[0]! : type
+  const own = store.types.find(({ name }) => name === type.name)
+  return own !== undefined && TypeUnion.covers(own, type) ? own : type
 }
-
-const isSame = (left: ReadonlyArray<RecordType.Any>, right: ReadonlyArray<RecordType.Any>): boolean =>
-  JSON.stringify(left.map(RecordType.describe)) === JSON.stringify(right.map(RecordType.describe))

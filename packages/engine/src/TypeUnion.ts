@@ -47,6 +47,15 @@ export const make = (
   return Result.succeed([...found.values()].map(({ type }) => type))
 }
 
+/** Whether the first type has every field of the second: records of that lose nothing as records of the first. */
+export const covers = (first: RecordType.Any, second: RecordType.Any): boolean => {
+  const united = unite(first, second)
+  return (
+    Result.isSuccess(united) &&
+    JSON.stringify(RecordType.describe(united.success)) === JSON.stringify(RecordType.describe(first))
+  )
+}
+
 /** A type with the fields of both. */
 const unite = (first: RecordType.Any, second: RecordType.Any): Result.Result<RecordType.Any, string> => {
   const before = RecordType.describe(first)

@@ -65,3 +65,12 @@ it("TypeUnion.make refuses types of one name that cannot stand beside each other
   )
   assert.include(message([kinds(["a"])], [kinds(["b"])]), 'of record type Kind field kind cannot be "a"')
 })
+
+it("TypeUnion.covers says whether the first type has all fields and literals of the second, whatever their indexes", () => {
+  assert.isTrue(TypeUnion.covers(Thing, Thing))
+  assert.isTrue(TypeUnion.covers(LongerThing, Thing))
+  assert.isFalse(TypeUnion.covers(Thing, LongerThing))
+  assert.isTrue(TypeUnion.covers(kinds(["a", "b"]), kinds(["a"])))
+  assert.isFalse(TypeUnion.covers(kinds(["a"]), kinds(["a", "b"])))
+  assert.isFalse(TypeUnion.covers(kinds(["a"]), kinds(["b"])))
+})

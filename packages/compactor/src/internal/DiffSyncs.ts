@@ -3,7 +3,15 @@
  *
  * The sync is ended last of all, by one durable write, and removed when anything before that fails.
  */
-import { RecordComparison, type RecordType, SyncChange, type SyncRun, SyncTransfer } from "@icecore/engine"
+import {
+  RecordComparison,
+  type RecordStore,
+  type RecordType,
+  SyncChange,
+  type SyncRun,
+  SyncTransfer,
+  TypeUnion
+} from "@icecore/engine"
 import { Effect, Option, type Scope, Stream } from "effect"
 import {
   type BaseWriteError,
@@ -13,7 +21,14 @@ import {
   type CompactSourceFailed
 } from "../CompactorError.ts"
 import type { SyncSource } from "../Source.ts"
-import { type DiffOptions, type DiffPlan, type DiffReport, defaultDiffType, plan } from "../SyncDiff.ts"
+import {
+  type DiffOptions,
+  type DiffPlan,
+  type DiffReport,
+  defaultDiffType,
+  type PlanDiffOptions,
+  plan
+} from "../SyncDiff.ts"
 import type { Throttle } from "../Throttle.ts"
 import * as Moment from "./Moment.ts"
 import { stepAfter } from "./Steps.ts"
@@ -22,8 +37,8 @@ export const diff: (throttle: Throttle, options: DiffOptions) => Effect.Effect<D
   Effect.fnUntraced(function* (throttle, options) {
     const { into } = options
     yield* requireUse(options)
-    const base = yield* sideOf(options, options.base)
-    const applied = yield* sideOf(options, options.applied)
+    const base = yield* wholeSideOf(options, options.base)
+    const applied = yield* wholeSideOf(options, options.applied)
     const sources = [...new Set([base.run.sync_id, applied.run.sync_id])]
     const type = options.type ?? defaultDiffType
     const work = Effect.gen(function* () {
@@ -39,21 +54,21 @@ export const diff: (throttle: Throttle, options: DiffOptions) => Effect.Effect<D
     )
   }, Effect.scoped)
 
-export const planDiff: (options: DiffOptions) => Effect.Effect<DiffPlan, CompactorError> = Effect.fnUntraced(function* (
-  options
-) {
-  yield* requireUse(options)
-  const base = yield* sideOf(options, options.base)
-  const applied = yield* sideOf(options, options.applied)
-  const steps = plan(base.outline, applied.outline)
-  return {
-    base: base.run,
-    applied: applied.run,
-    steps,
-    rows: steps.reduce((rows, { appliedRows, baseRows }) => rows + appliedRows + baseRows, 0),
-    bytes: sizeOf(base.outline) + sizeOf(applied.outline)
-  }
-}, Effect.scoped)
+export const planDiff: (options: PlanDiffOptions) => Effect.Effect<DiffPlan, CompactorError> = Effect.fnUntraced(
+  function* (options) {
+    const base = yield* sideOf(options.base)
+    const applied = yield* sideOf(options.applied)
+    const steps = plan(base.outline, applied.outline)
+    return {
+      base: base.run,
+      applied: applied.run,
+      steps,
+      rows: steps.reduce((rows, { appliedRows, baseRows }) => rows + appliedRows + baseRows, 0),
+      bytes: sizeOf(base.outline) + sizeOf(applied.outline)
+    }
+  },
+  Effect.scoped
+)
 
 /** One sync, at one moment. */
 interface Side {
@@ -75,23 +90,24 @@ const requireUse = Effect.fnUntraced(function* ({ into, type = defaultDiffType }
   if (Option.isSome(current)) return yield* refuse(`sync ${current.value.sync_id} is current, expected none`)
 })
 
-const sideOf: (
-  options: DiffOptions,
-  side: SyncSource
-) => Effect.Effect<Side, CompactSourceFailed | CompactRefused, Scope.Scope> = Effect.fnUntraced(function* (
-  { into },
-  { source, syncId }
-) {
-  const moment = yield* Moment.take("diff", source)
-  const run = yield* Moment.runOf(moment, syncId)
-  const { path, reader } = moment
-  const outline = yield* Effect.mapError(SyncTransfer.outline({ reader, path, sync: run.sync_id }), moment.asFailure)
-  const changes = outline.types.find(({ type }) => type.name === SyncChange.SyncChange.name)
-  if (changes !== undefined && changes.recordCount > 0) {
-    const detail = `sync ${run.sync_id} of ${path} holds changes of another, expected a whole one: merge the two`
-    return yield* new CompactRefused({ operation: "diff", base: into.path, detail })
+const sideOf: (side: SyncSource) => Effect.Effect<Side, CompactSourceFailed, Scope.Scope> = Effect.fnUntraced(
+  function* ({ source, syncId }) {
+    const moment = yield* Moment.take("diff", source)
+    const run = yield* Moment.runOf(moment, syncId)
+    const { path, reader } = moment
+    const outline = yield* Effect.mapError(SyncTransfer.outline({ reader, path, sync: run.sync_id }), moment.asFailure)
+    return { moment, run, outline }
   }
-  return { moment, run, outline }
+)
+
+/** A sync that holds changes itself is not all that there is: what it lacks would count as removed. */
+const wholeSideOf = Effect.fnUntraced(function* ({ into }: DiffOptions, source: SyncSource) {
+  const side = yield* sideOf(source)
+  const { moment, outline, run } = side
+  const changes = outline.types.find(({ type }) => type.name === SyncChange.SyncChange.name)
+  if (changes === undefined || changes.recordCount === 0) return side
+  const detail = `sync ${run.sync_id} of ${moment.path} holds changes of another, expected a whole one: merge the two`
+  return yield* new CompactRefused({ operation: "diff", base: into.path, detail })
 })
 
 const sizeOf = ({ types }: SyncTransfer.SyncOutline): number =>
@@ -118,7 +134,7 @@ const store = Effect.fnUntraced(function* (
     const records = step.differences.flatMap(({ right }) => Option.toArray(right))
     const [first] = step.differences
     if (first !== undefined) {
-      yield* into.put(first.type, records)
+      yield* into.put(typeIn(into, first.type), records)
       yield* into.put(
         SyncChange.SyncChange,
         step.differences.map((each) => changeOf(each, appliedAt))
@@ -142,6 +158,12 @@ const store = Effect.fnUntraced(function* (
   )
   return [...summaries.values()]
 })
+
+/** The store's own type of the name, where it has every field of the other; else the other, which the store then refuses. */
+const typeIn = ({ types }: RecordStore.RecordStore, type: RecordType.Any): RecordType.Any => {
+  const own = types.find(({ name }) => name === type.name)
+  return own !== undefined && TypeUnion.covers(own, type) ? own : type
+}
 
 /** It is as new as the newest that is known of it, so that it stands against what it was. */
 const changeOf = (
