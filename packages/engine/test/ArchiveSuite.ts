@@ -146,8 +146,14 @@ export const cases: Readonly<Record<string, Case>> = {
       const path = `${directory}/saved.icearch`
       yield* Archive.save({ source, path })
       const before = fs.readFileSync(path)
+      // Nothing is read or copied for an archive that cannot be.
+      const untouched = {
+        ...source,
+        snapshot: Effect.die("it was read"),
+        database: { ...source.database!, checkpoint: () => Effect.die("it was copied") }
+      }
       for (const encoding of encodings) {
-        const failure = yield* Effect.flip(Archive.save({ source, path, encoding }))
+        const failure = yield* Effect.flip(Archive.save({ source: untouched, path, encoding }))
         yield* expectEqual(failure._tag, "ArchiveExists", "the failure")
       }
       yield* expectEqual(Buffer.compare(before, fs.readFileSync(path)), 0, "the difference of the old archive")

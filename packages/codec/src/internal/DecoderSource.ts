@@ -2,7 +2,7 @@
  * The text of a decoder for one shape: straight-line code over a `MessagePackReader` named `r`.
  *
  * In scope of the text: `no`, which throws for bytes that the shape does not allow, `tail`, the symbol of unknown fields,
- * `readTail` and `setProperty`. Names and literals get into the text as JSON only.
+ * `tailRead`, which reads those, and `setProperty`. Names and literals get into the text as JSON only.
  */
 import * as Format from "../format/RecordFormat.ts"
 import { isNilable, type Shape, type Struct } from "./Shape.ts"

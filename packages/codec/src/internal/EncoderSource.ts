@@ -2,7 +2,7 @@
  * The text of an encoder for one shape: straight-line code over a `MessagePackWriter` named `w`.
  *
  * In scope of the text: `no`, which throws for a value that the shape does not allow, `tail`, the symbol of unknown fields,
- * and `tailOf`, which gives those of an object or throws. Names and literals get into the text as JSON only.
+ * `tailOf`, which gives those of an object or throws, `isPlainObject` and `sortedKeys`. Names and literals get into the text as JSON only.
  */
 import { isNilable, type Shape, type Struct } from "./Shape.ts"
 

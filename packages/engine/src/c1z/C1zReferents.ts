@@ -6,15 +6,10 @@
  * that stand for it are kept whole.
  */
 import type { SqliteConnection, SqliteStatement } from "../live/SqliteDriver.ts"
+import * as BoundedMap from "./BoundedMap.ts"
 import type { MessageShape } from "./C1zMessages.ts"
 import { type CheckedSchema, entitlements, quoted, resources, resourceTypes } from "./C1zSchema.ts"
 import { isSame, type Resolve } from "./Remainder.ts"
-
-/** Bytes of messages that are kept; over it all are forgotten. */
-const maxSizeBytes = 16 * 1024 * 1024
-
-/** Bytes that an entry costs besides its message, roughly. */
-const entryOverheadBytes = 200
 
 /** Looks up rows of the sync. Throws what SQLite throws. */
 export const makeResolve = (connection: SqliteConnection, schema: CheckedSchema): ((sync: string) => Resolve) => {
@@ -24,8 +19,7 @@ export const makeResolve = (connection: SqliteConnection, schema: CheckedSchema)
     Entitlement: makeLookup(connection, schema, entitlements.name, "external_id")
   }
   return (sync) => {
-    const known = new Map<string, Uint8Array | undefined>()
-    let sizeBytes = 0
+    const known = BoundedMap.make<Uint8Array | undefined>()
     return (shape, id) => {
       const lookup = lookups[shape.name]
       if (lookup === undefined) return undefined
@@ -35,12 +29,7 @@ export const makeResolve = (connection: SqliteConnection, schema: CheckedSchema)
       const at = shape.name === "Resource" ? id.indexOf("\0") : -1
       const message =
         at < 0 ? lookup(id, id, sync) : lookup(`${id.slice(0, at)}:${id.slice(at + 1)}`, id.slice(0, at), sync)
-      sizeBytes += entryOverheadBytes + key.length + (message?.length ?? 0)
-      if (sizeBytes > maxSizeBytes) {
-        known.clear()
-        sizeBytes = 0
-      }
-      known.set(key, message)
+      known.set(key, message, message?.length ?? 0)
       return message
     }
   }

@@ -6,6 +6,7 @@
  * into, so that only what differs inside stays.
  */
 import { WireType } from "@bufbuild/protobuf/wire"
+import { compareBytes } from "../internal/Bounds.ts"
 import { fieldName, type MessageShape, resource, resourceType } from "./C1zMessages.ts"
 import {
   concatFields,
@@ -205,8 +206,5 @@ const takeField = (counts: FieldCounts, field: ProtobufField): boolean => {
 }
 
 /** Whether two buffers hold the same bytes. */
-export const isSame = (left: Uint8Array, right: Uint8Array): boolean => {
-  if (left.length !== right.length) return false
-  for (let at = 0; at < left.length; at++) if (left[at] !== right[at]) return false
-  return true
-}
+export const isSame = (left: Uint8Array, right: Uint8Array): boolean =>
+  left.length === right.length && compareBytes(left, right) === 0

@@ -3,7 +3,7 @@
  *
  * PERF: without it a grant costs the parse of its entitlement, its resource and its resource types, some 40 fields.
  */
-
+import * as BoundedMap from "./BoundedMap.ts"
 import { isSame } from "./Remainder.ts"
 
 /** What is left of one message, and what was told to `keep`. */
@@ -13,37 +13,23 @@ export interface Remembered {
   readonly paths: ReadonlyArray<string>
 }
 
-/** Bytes of messages and remainders that are kept; over it all are forgotten. */
-const maxSizeBytes = 16 * 1024 * 1024
-
-/** Bytes that an entry costs besides its own, roughly. */
-const entryOverheadBytes = 200
-
 export interface RemainderMemo {
   /** `name` says in what the message is embedded and as what. Its last message is the one that is remembered. */
   readonly get: (name: string, message: Uint8Array) => Remembered | undefined
   /** The buffers are copied. */
   readonly set: (name: string, remembered: Remembered) => void
-  readonly clear: () => void
 }
 
 export const make = (): RemainderMemo => {
-  const entries = new Map<string, Remembered>()
-  let sizeBytes = 0
-  const clear = () => {
-    entries.clear()
-    sizeBytes = 0
-  }
+  const entries = BoundedMap.make<Remembered>()
   return {
     get: (name, message) => {
       const found = entries.get(name)
       return found !== undefined && isSame(found.message, message) ? found : undefined
     },
     set: (name, { message, remainder, paths }) => {
-      sizeBytes += entryOverheadBytes + name.length + message.length + remainder.length
-      if (sizeBytes > maxSizeBytes) clear()
-      entries.set(name, { message: message.slice(), remainder: remainder.slice(), paths })
-    },
-    clear
+      const sizeBytes = message.length + remainder.length
+      entries.set(name, { message: message.slice(), remainder: remainder.slice(), paths }, sizeBytes)
+    }
   }
 }

@@ -53,94 +53,101 @@ export interface ArchiveFileOptions {
 /** Opens a new file for the scope; when the scope closes before it is published, it is removed. */
 export const make: (
   options: ArchiveFileOptions
-) => Effect.Effect<ArchiveFile, ArchiveExists | ArchiveRefused | DiskError, Disk | Scope.Scope> = Effect.fnUntraced(
-  function* ({ draft, overwrite, path }: ArchiveFileOptions) {
-    const disk = yield* Disk
-    const directory = nodePath.dirname(path)
-    const refuseOther = Effect.flatMap(disk.stat(path), (there) =>
-      Option.isNone(there) ? Effect.void : Effect.fail(new ArchiveExists({ path }))
+) => Effect.Effect<ArchiveFile, ArchiveRefused | DiskError, Disk | Scope.Scope> = Effect.fnUntraced(function* ({
+  draft,
+  overwrite,
+  path
+}: ArchiveFileOptions) {
+  const disk = yield* Disk
+  const directory = nodePath.dirname(path)
+  const headSizeBytes = yield* headSizeOf(path, draft)
+  const partialPath = nodePath.join(
+    directory,
+    `.${nodePath.basename(path)}.${yield* chanceHex(chanceBytes)}${partialSuffix}`
+  )
+  let isOurs = false
+  // Added before the file is opened, and so run after it is closed. Nobody is left who could be told more than this.
+  yield* Effect.addFinalizer(() =>
+    Effect.suspend(() =>
+      isOurs ? Effect.catch(disk.unlink(partialPath), (error) => Effect.logWarning(error.message)) : Effect.void
     )
-    if (!overwrite) yield* refuseOther
-    const headSizeBytes = yield* headSizeOf(path, draft)
-    const partialPath = nodePath.join(
-      directory,
-      `.${nodePath.basename(path)}.${yield* chanceHex(chanceBytes)}${partialSuffix}`
-    )
-    let isOurs = false
-    // Added before the file is opened, and so run after it is closed. Nobody is left who could be told more than this.
-    yield* Effect.addFinalizer(() =>
-      Effect.suspend(() =>
-        isOurs ? Effect.catch(disk.unlink(partialPath), (error) => Effect.logWarning(error.message)) : Effect.void
-      )
-    )
-    const opened = yield* Effect.tap(disk.open(partialPath, "create"), () =>
-      Effect.sync(() => {
-        isOurs = true
-      })
-    ).pipe(Effect.uninterruptible)
+  )
+  const opened = yield* Effect.tap(disk.open(partialPath, "create"), () =>
+    Effect.sync(() => {
+      isOurs = true
+    })
+  ).pipe(Effect.uninterruptible)
 
-    const sha256 = createHash("sha256")
-    let crc = 0
-    let payloadSizeBytes = 0
+  const sha256 = createHash("sha256")
+  let crc = 0
+  let payloadSizeBytes = 0
 
-    const writePayload: File["writeAt"] = (bytes, offsetBytes) =>
-      Effect.suspend(() => {
-        if (offsetBytes !== headSizeBytes + payloadSizeBytes) {
-          return Effect.die(new Error(`a write of the payload at ${offsetBytes} leaves a gap`))
-        }
-        sha256.update(bytes)
-        crc = Crc32c.update(crc, bytes)
-        payloadSizeBytes += bytes.length
-        return opened.writeAt(bytes, offsetBytes)
-      })
-
-    const names = { source: partialPath, target: path }
-    const replace = disk.rename(names)
-    const giveName = disk.link(names).pipe(
-      Effect.andThen(disk.unlink(partialPath)),
-      Effect.catchTags({
-        DiskExists: () => Effect.fail(new ArchiveExists({ path })),
-        // Where a file has one name only, what comes to be there in between is replaced.
-        DiskFailed: (error) =>
-          error.operation === "link" && linklessCodes.has(error.code)
-            ? Effect.andThen(refuseOther, replace)
-            : Effect.fail(error)
-      })
-    )
-
-    const publish = Effect.fnUntraced(function* (manifest: ArchiveFormat.Manifest) {
-      const head = ArchiveFormat.encodeHead(manifest, headSizeBytes)
-      const footer = ArchiveFormat.encodeFooter({
-        payloadSha256: new Uint8Array(sha256.digest()),
-        payloadSizeBytes,
-        payloadCrc: crc,
-        manifestCrc: Crc32c.checksum(head)
-      })
-      yield* opened.writeAt(footer, headSizeBytes + payloadSizeBytes)
-      yield* opened.writeAt(head, 0)
-      yield* opened.sync
-      yield* Effect.uninterruptible(
-        Effect.andThen(
-          overwrite ? replace : giveName,
-          Effect.sync(() => {
-            isOurs = false
-          })
-        )
-      )
-      yield* disk.syncDirectory(directory)
-      return headSizeBytes + payloadSizeBytes + footer.length
+  const writePayload: File["writeAt"] = (bytes, offsetBytes) =>
+    Effect.suspend(() => {
+      if (offsetBytes !== headSizeBytes + payloadSizeBytes) {
+        return Effect.die(new Error(`a write of the payload at ${offsetBytes} leaves a gap`))
+      }
+      sha256.update(bytes)
+      crc = Crc32c.update(crc, bytes)
+      payloadSizeBytes += bytes.length
+      return opened.writeAt(bytes, offsetBytes)
     })
 
-    return {
-      path,
-      file: { ...opened, writeAt: writePayload },
-      payloadAt: headSizeBytes,
-      payloadSizeBytes: () => payloadSizeBytes,
-      append: (bytes) => Effect.suspend(() => writePayload(bytes, headSizeBytes + payloadSizeBytes)),
-      publish
-    }
+  const names = { source: partialPath, target: path }
+  const replace = disk.rename(names)
+  const giveName = disk.link(names).pipe(
+    Effect.andThen(disk.unlink(partialPath)),
+    Effect.catchTags({
+      DiskExists: () => Effect.fail(new ArchiveExists({ path })),
+      // Where a file has one name only, what comes to be there in between is replaced.
+      DiskFailed: (error) =>
+        error.operation === "link" && linklessCodes.has(error.code)
+          ? Effect.andThen(refuseOther(disk, path), replace)
+          : Effect.fail(error)
+    })
+  )
+
+  const publish = Effect.fnUntraced(function* (manifest: ArchiveFormat.Manifest) {
+    const head = ArchiveFormat.encodeHead(manifest, headSizeBytes)
+    const footer = ArchiveFormat.encodeFooter({
+      payloadSha256: new Uint8Array(sha256.digest()),
+      payloadSizeBytes,
+      payloadCrc: crc,
+      manifestCrc: Crc32c.checksum(head)
+    })
+    yield* opened.writeAt(footer, headSizeBytes + payloadSizeBytes)
+    yield* opened.writeAt(head, 0)
+    yield* opened.sync
+    yield* Effect.uninterruptible(
+      Effect.andThen(
+        overwrite ? replace : giveName,
+        Effect.sync(() => {
+          isOurs = false
+        })
+      )
+    )
+    yield* disk.syncDirectory(directory)
+    return headSizeBytes + payloadSizeBytes + footer.length
+  })
+
+  return {
+    path,
+    file: { ...opened, writeAt: writePayload },
+    payloadAt: headSizeBytes,
+    payloadSizeBytes: () => payloadSizeBytes,
+    append: (bytes) => Effect.suspend(() => writePayload(bytes, headSizeBytes + payloadSizeBytes)),
+    publish
   }
-)
+})
+
+const refuseOther = (disk: Disk, path: string): Effect.Effect<void, ArchiveExists | DiskError> =>
+  Effect.flatMap(disk.stat(path), (there) =>
+    Option.isNone(there) ? Effect.void : Effect.fail(new ArchiveExists({ path }))
+  )
+
+/** Refuses a path that is taken now, before anything is done that publishing would refuse. */
+export const requireFree = (path: string): Effect.Effect<void, ArchiveExists | DiskError, Disk> =>
+  Effect.flatMap(Disk, (disk) => refuseOther(disk, path))
 
 /** The room that the head takes, when the manifest can be stored at all. */
 const headSizeOf = (path: string, draft: ArchiveFormat.Manifest): Effect.Effect<number, ArchiveRefused> =>

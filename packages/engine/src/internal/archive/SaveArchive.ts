@@ -16,9 +16,12 @@ import * as PrivateDirectory from "./PrivateDirectory.ts"
 import { syncOfRow } from "./RowSync.ts"
 import * as TarWriting from "./TarWriting.ts"
 
-export const saveArchive: (options: SaveOptions) => Effect.Effect<ArchiveSummary, SaveError, ArchiveServices> = (
-  options
-) => Effect.scoped(options.encoding === "tar" || options.encoding === "tar+zstd" ? saveTar(options) : savePack(options))
+export const saveArchive: (options: SaveOptions) => Effect.Effect<ArchiveSummary, SaveError, ArchiveServices> =
+  Effect.fnUntraced(function* (options: SaveOptions) {
+    const { encoding, overwrite, path } = options
+    if (overwrite !== true) yield* ArchiveFile.requireFree(path)
+    return yield* encoding === "tar" || encoding === "tar+zstd" ? saveTar(options) : savePack(options)
+  }, Effect.scoped)
 
 /** A part whose place is not known yet. */
 const draftPart = (name: string) => ({ name, offset_bytes: 0, size_bytes: 0, decoded_size_bytes: 0, row_count: 0 })

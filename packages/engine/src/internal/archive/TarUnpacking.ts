@@ -22,44 +22,41 @@ export interface TarUnpackingOptions {
 
 type UnpackingError = ArchiveCorrupt | ArchiveEntryRefused | ArchiveLimitExceeded | DiskError
 
-/** Unpacks, and gives the names of the entries. */
-export const unpack: (
-  options: TarUnpackingOptions
-) => Effect.Effect<ReadonlyArray<string>, UnpackingError, Disk | ZstdStream> = Effect.fnUntraced(function* (
-  options: TarUnpackingOptions
-) {
-  const { bounds, outside } = options
-  const { path, manifest } = outside
-  const declared = manifest.parts[0]!.decoded_size_bytes
-  const { maxDecodedSizeBytes: maximum, maxWindowSizeBytes } = bounds
-  if (!(declared <= maximum)) {
-    return yield* new ArchiveLimitExceeded({ path, subject: "decoded size", actual: declared, maximum })
-  }
-  const zstd = yield* ZstdStream
-  const payload = checkedPayload(outside)
-  const tar =
-    manifest.encoding === "tar"
-      ? payload
-      : zstd
-          // Not a byte more than the manifest says, which is within the limit.
-          .decompress(payload, { maxSizeBytes: declared, maxWindowSizeBytes })
-          .pipe(Stream.catchTag("ZstdFrameInvalid", (error) => Stream.fail(streamFailure(path, error))))
-  const entries = yield* makeEntries(options)
-  const walk = TarWalk.make()
-  let sizeBytes = 0
-  yield* Stream.runForEach(tar, (chunk) => {
-    sizeBytes += chunk.length
-    TarWalk.push(walk, chunk)
-    return takePieces(walk, entries, path)
-  })
-  if (!TarWalk.isOver(walk)) return yield* new ArchiveCorrupt({ path, part: "payload", detail: "its tar is cut short" })
-  if (sizeBytes !== declared) {
-    const detail = `its tar has ${sizeBytes} bytes, the manifest says ${declared}`
-    return yield* new ArchiveCorrupt({ path, part: "payload", detail })
-  }
-  yield* entries.finish
-  return [...walk.names]
-}, Effect.scoped)
+/** Unpacks. */
+export const unpack: (options: TarUnpackingOptions) => Effect.Effect<void, UnpackingError, Disk | ZstdStream> =
+  Effect.fnUntraced(function* (options: TarUnpackingOptions) {
+    const { bounds, outside } = options
+    const { path, manifest } = outside
+    const declared = manifest.parts[0]!.decoded_size_bytes
+    const { maxDecodedSizeBytes: maximum, maxWindowSizeBytes } = bounds
+    if (!(declared <= maximum)) {
+      return yield* new ArchiveLimitExceeded({ path, subject: "decoded size", actual: declared, maximum })
+    }
+    const zstd = yield* ZstdStream
+    const payload = checkedPayload(outside)
+    const tar =
+      manifest.encoding === "tar"
+        ? payload
+        : zstd
+            // Not a byte more than the manifest says, which is within the limit.
+            .decompress(payload, { maxSizeBytes: declared, maxWindowSizeBytes })
+            .pipe(Stream.catchTag("ZstdFrameInvalid", (error) => Stream.fail(streamFailure(path, error))))
+    const entries = yield* makeEntries(options)
+    const walk = TarWalk.make()
+    let sizeBytes = 0
+    yield* Stream.runForEach(tar, (chunk) => {
+      sizeBytes += chunk.length
+      TarWalk.push(walk, chunk)
+      return takePieces(walk, entries, path)
+    })
+    if (!TarWalk.isOver(walk))
+      return yield* new ArchiveCorrupt({ path, part: "payload", detail: "its tar is cut short" })
+    if (sizeBytes !== declared) {
+      const detail = `its tar has ${sizeBytes} bytes, the manifest says ${declared}`
+      return yield* new ArchiveCorrupt({ path, part: "payload", detail })
+    }
+    yield* entries.finish
+  }, Effect.scoped)
 
 /** More than the manifest says is damage, whatever the limit. */
 const streamFailure = (path: string, error: ZstdFrameInvalid): ArchiveCorrupt | ArchiveLimitExceeded =>
