@@ -276,7 +276,9 @@ export interface Database extends Reader {
   readonly snapshot: Effect.Effect<Reader, EngineReadError, Scope.Scope>
   /**
    * For each replacement: deletes the range and loads the rows, all in one transaction that is durable on return. Readers
-   * see all old or all new; a failure, an interruption or a crash leaves all old. Memory does not grow with the rows.
+   * see all old or all new; a failure, an interruption or a crash leaves all old. Memory does not grow with the rows, except on LMDB:
+   * up to 131,071 changed pages stay in memory until the commit, a value of more than one page being one of them. Rows of a range are
+   * deleted in short steps, between which others have their turn, as they have while the stream of the rows waits.
    * The rows may be read from this database, but must not write to it: that fails with {@link EngineMisuse}, and waiting for
    * another fiber's write never ends.
    */
