@@ -83,14 +83,18 @@ export const open: (
 ) => Effect.Effect<RecordSource, RecordSourceError, RecordServices | Scope.Scope> = Effect.fnUntraced(
   function* (path, limits, options) {
     const found = yield* kindOf(path)
-    if (found.kind === "store") return yield* openStore(path, found.engineName)
+    if (found.kind === "store") return yield* openStore(path, found.engineName, options)
     const { info, reader, source } = yield* explainLimit(Archive.open(path, { ...options, limits }))
     return { path, kind: "archive", reader, source, engineName: Option.none(), info: Option.some(info) }
   }
 )
 
-const openStore = Effect.fnUntraced(function* (path: string, engineName: EngineDetection.EngineOnDisk) {
+const openStore = Effect.fnUntraced(function* (
+  path: string,
+  engineName: EngineDetection.EngineOnDisk,
+  options?: StoreDirectory.StoreDirectoryOptions
+) {
   const services = yield* Layer.build(lazyEngineLayer(engineName))
-  const { reader, source } = yield* Effect.provideContext(StoreDirectory.open(path), services)
+  const { reader, source } = yield* Effect.provideContext(StoreDirectory.open(path, options), services)
   return { path, kind: "store" as const, reader, source, engineName: Option.some(engineName), info: Option.none() }
 })

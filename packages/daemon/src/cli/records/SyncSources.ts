@@ -11,7 +11,7 @@ import type { RecordServices } from "./RecordServices.ts"
 import * as RecordSource from "./RecordSource.ts"
 import * as StoreTarget from "./StoreTarget.ts"
 
-/** Decoded rows that all open archives together keep, and each at least and at most. */
+/** What all sources together keep in memory of what they have read, in bytes, and each at least and at most. */
 const cacheSizeBytes = 64 * 1024 * 1024
 const cacheBounds = { minimum: 256 * 1024, maximum: 8 * 1024 * 1024 } as const
 
