@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { RecordReader } from "@icecore/engine"
+import { RecordReader, SyncChange } from "@icecore/engine"
 import { Grant, Resource } from "@icecore/engine/access"
 import { Deferred, Effect, Fiber, Option, Scope } from "effect"
 import { TestClock } from "effect/testing"
@@ -198,6 +198,36 @@ describe("Compactor", () => {
         assert.isAtMost(rowCount - told[at]!.rowCount, 2_000)
         assert.isAtMost(bytes - told[at]!.bytes, 2 * Throttle.burstBytes)
       }
+    })
+  )
+
+  test(
+    "merge and diff wait for the throttle between their steps",
+    Effect.gen(function* () {
+      const { base, engine, source } = yield* world
+      const sides = [{ source: yield* sourceOf(engine, base), syncId: A }, { source }] as const
+      const into = yield* openStore(engine, { path: "/into", types: [Resource, Grant, SyncChange.SyncChange] })
+      const { diff, merge } = Compactor.make({ bytesPerSecond: 1 })
+      let steps = 0
+      const onProgress = () =>
+        Effect.sync(() => {
+          steps++
+        })
+      const calls = [
+        merge({ sources: sides, into, onProgress }),
+        diff({ base: sides[0], applied: sides[1], into, onProgress })
+      ]
+      for (const call of calls) {
+        const fiber = yield* Effect.forkChild(call as Effect.Effect<unknown, unknown>)
+        for (let before = -1; before < steps; ) {
+          before = steps
+          yield* Effect.repeat(Effect.yieldNow, { times: 1_000 })
+        }
+        assert.isUndefined(fiber.pollUnsafe(), "it waits")
+        yield* Fiber.interrupt(fiber)
+      }
+      assert.isAbove(steps, 1)
+      assert.deepStrictEqual(yield* into.listSyncs, [])
     })
   )
 
