@@ -2,7 +2,7 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, References } from "effect"
+import { Effect, Fiber, Option, References, Schedule } from "effect"
 import * as Store from "../src/Store.ts"
 import * as StoreAudit from "../src/StoreAudit.ts"
 import * as Hammer from "./support/HammerReaders.ts"
@@ -15,6 +15,8 @@ import { collect } from "./support/StoreHarness.ts"
 const hammerSeconds = Number(process.env.ICECORE_HAMMER_SECONDS ?? 10)
 const idleSeconds = Math.max(2, hammerSeconds / 10)
 const readerCount = 8
+/** How much longer a busy machine may take until all has happened that is to happen meanwhile. */
+const patienceMillis = 60_000
 
 const geometry = { firstSeq: 0, entriesPerChunk: 400, chunksPerWindow: 6 } as const
 const keptChunks = 9
@@ -34,11 +36,19 @@ const append = Effect.fnUntraced(function* (store: Store.Store, from: number, is
   return seq
 })
 
-const hammer = Effect.fnUntraced(function* (store: Store.Store, seconds: number, seed: number) {
+const hammer = Effect.fnUntraced(function* (
+  store: Store.Store,
+  seconds: number,
+  seed: number,
+  isEnough: (tally: Hammer.Tally) => boolean = () => true
+) {
   const tally = Hammer.makeTally()
   const random = randomFrom(seed)
   const end = performance.now() + seconds * 1_000
-  const isOver = (): boolean => performance.now() > end
+  const isOver = (): boolean => {
+    const now = performance.now()
+    return now > end && (isEnough(tally) || now > end + patienceMillis)
+  }
   yield* Effect.forEach(
     Array.from({ length: readerCount }),
     () => Hammer.reader({ history: store.history, entriesPerChunk: geometry.entriesPerChunk, isOver, random }, tally),
@@ -76,7 +86,19 @@ const survive = Effect.fnUntraced(function* (engine: EngineName, seed: number) {
 
   let isOver = false
   const writer = yield* Effect.forkChild(append(store, firstBusySeq, () => isOver))
-  const busy = yield* hammer(store, hammerSeconds, seed)
+  let hasMoved = false
+  const watch = Effect.map(history.status, ({ builds }) => {
+    hasMoved = builds.chunks > before.chunks + geometry.chunksPerWindow && builds.indexes > before.indexes
+  })
+  const watcher = yield* Effect.forkChild(Effect.repeat(watch, { schedule: Schedule.spaced("100 millis") }))
+  const busy = yield* hammer(
+    store,
+    hammerSeconds,
+    seed,
+    ({ belowFloorCount, millis }) =>
+      hasMoved && belowFloorCount > 0 && Hammer.readKinds.every((kind) => millis[kind].length > 50)
+  )
+  yield* Fiber.interrupt(watcher)
   isOver = true
   const end = yield* Fiber.join(writer)
   const { builds, served } = yield* history.status
