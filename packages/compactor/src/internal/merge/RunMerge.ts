@@ -18,7 +18,7 @@ import {
 import * as MergeStep from "./MergeStep.ts"
 
 /** Records of all lanes that are ahead, and the fewest of one lane. */
-const aheadCount = 20_000
+const aheadCount = 8_000
 const leastBatchSize = 16
 const maxBatchSize = 1_000
 
