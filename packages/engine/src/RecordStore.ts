@@ -207,12 +207,12 @@ export interface RecordStore extends RecordReader {
    * index, its run and its bookkeeping. One transaction, durable on return: readers see all old or all new, and a failure, an
    * interruption or a crash leaves all old. Other syncs are not touched. The current one is refused with {@link SyncInUse}. Changes
    * of the store wait meanwhile, and so do reads of a current sync with records that are not yet written. Memory does not grow with
-   * the sync; disk space does, by about what comes and what goes.
+   * the sync, except on LMDB (see `Database.replace`); disk space does, by about what comes and what goes.
    */
   readonly replaceSync: <E = never>(
     options: ReplaceSyncOptions<E>
   ) => Effect.Effect<SyncReplacement, RecordReplaceError | E>
-  /** Removes a sync whole, by one durable write; none is current if it was that one. Gives its run; none: there was no such sync. */
+  /** Removes a sync whole, by one durable transaction; none is current if it was that one. Gives its run; none: there was no such sync. */
   readonly removeSync: (sync: SyncId) => Effect.Effect<Option.Option<SyncRun>, RecordWriteError>
   /** Writes out what was put and makes it durable, without a token. */
   readonly flush: Effect.Effect<void, RecordWriteError>

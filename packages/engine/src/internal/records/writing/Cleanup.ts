@@ -1,4 +1,4 @@
-/** Removes whole syncs as a plan says, each in one synced write: a crash leaves a sync whole or gone. */
+/** Removes whole syncs as a plan says, each in one durable transaction: a crash leaves a sync whole or gone. */
 import { Clock, Effect } from "effect"
 import { type CleanupPlan, type CleanupPolicy, plan } from "../../../CleanupPolicy.ts"
 import { RecordMisuse } from "../../../RecordError.ts"

@@ -1,5 +1,6 @@
-/** Removes a whole sync in one synced write: a crash leaves it whole or gone. */
-import { Effect, Option } from "effect"
+/** Removes a whole sync in one durable transaction: a crash leaves it whole or gone. */
+import { Effect, Option, Stream } from "effect"
+import type { Replacement } from "../../../Engine.ts"
 import { entryRunPrefix } from "../../../format/EntryRun.ts"
 import {
   headerOf,
@@ -34,17 +35,25 @@ export const removeSync: (writer: Writer, sync: SyncId) => Effect.Effect<Option.
 /** Removes the rows of a run that is there. */
 export const removeRun = ({ database, schema }: Writer, run: SyncRun): Effect.Effect<void, RecordWriteError> => {
   const sync = syncBytes(run.sync_id)
-  return database.write(
-    (batch) => {
-      batch.delete(syncsKeyspace, syncRunKey(sync))
-      batch.delete(syncsKeyspace, syncByTypeKey(run.type, sync))
-      batch.delete(metaKeyspace, syncBookKey(sync))
-      batch.deleteRange(metaKeyspace, { prefix: entryRunPrefix(sync) })
-      for (const { indexes, tag } of schema.types) {
-        batch.deleteRange(recordsKeyspace, { prefix: headerOf(tag, sync) })
-        for (const index of indexes) batch.deleteRange(indexesKeyspace, { prefix: headerOf(index.tag, sync) })
-      }
-    },
-    { durability: "synced" }
-  )
+  const prefix = (keyspace: string, bytes: Uint8Array): Replacement => ({
+    keyspace,
+    range: { prefix: bytes },
+    rows: Stream.empty
+  })
+  const row = (keyspace: string, key: Uint8Array): Replacement => ({
+    keyspace,
+    range: { gte: key, lte: key },
+    rows: Stream.empty
+  })
+  // Not a write, which would hold the event loop for as long as it takes to delete everything.
+  return database.replace([
+    ...schema.types.flatMap(({ indexes, tag }) => [
+      prefix(recordsKeyspace, headerOf(tag, sync)),
+      ...indexes.map((index) => prefix(indexesKeyspace, headerOf(index.tag, sync)))
+    ]),
+    row(syncsKeyspace, syncRunKey(sync)),
+    row(syncsKeyspace, syncByTypeKey(run.type, sync)),
+    row(metaKeyspace, syncBookKey(sync)),
+    prefix(metaKeyspace, entryRunPrefix(sync))
+  ])
 }
