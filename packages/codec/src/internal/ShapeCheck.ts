@@ -4,7 +4,7 @@ import { maxDepth } from "../format/RecordFormat.ts"
 import { maxFieldCount, RecordShapeUnsupported, type Shape, type Struct } from "./Shape.ts"
 
 /** Names that would not be plain properties, or mean something else in JSON. */
-export const reservedNames: ReadonlyArray<string> = ["__proto__", "$unknownTail"]
+const reservedNames: ReadonlyArray<string> = ["__proto__", "$unknownTail"]
 
 /** The shape itself when it is sound. */
 export const check = (shape: Struct): Result.Result<Struct, RecordShapeUnsupported> => {

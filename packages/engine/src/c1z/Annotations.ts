@@ -20,7 +20,7 @@ export const remainderType = (shape: MessageShape): string => `${reservedPrefix}
  * A `google.protobuf.Any` as an annotation: its type without `type.googleapis.com/`. Undefined when that does not say all of it:
  * fields that it should not have, no type, a type that is reserved or cannot be told from one that was shortened.
  */
-export const annotationOf = (field: ProtobufField): Annotation | undefined => {
+const annotationOf = (field: ProtobufField): Annotation | undefined => {
   if (!isLengthDelimited(field)) return undefined
   let type: string | undefined
   let value: Uint8Array | undefined

@@ -1,7 +1,6 @@
 /** Takes a message apart: what a record holds is taken, field by field, and what is not taken is its remainder. */
 import type { MessageShape } from "./C1zMessages.ts"
 import {
-  booleanOf,
   concatFields,
   fieldBytes,
   isLengthDelimited,
@@ -82,14 +81,6 @@ export const takeTextIf = (parts: MessageParts, number: number, expected: string
 export const takeNumber = (parts: MessageParts, number: number): number | undefined => {
   const at = lastOf(parts, number)
   const value = at < 0 ? undefined : smallVarintOf(parts.fields[at]!)
-  if (value !== undefined) parts.taken[at] = true
-  return value
-}
-
-/** Takes a truth. */
-export const takeBoolean = (parts: MessageParts, number: number): boolean | undefined => {
-  const at = lastOf(parts, number)
-  const value = at < 0 ? undefined : booleanOf(parts.fields[at]!)
   if (value !== undefined) parts.taken[at] = true
   return value
 }

@@ -23,7 +23,7 @@ import * as RecordType from "../RecordType.ts"
 import { type IndexLayout, indexTags, keyLayoutVersion, type TypeLayout, typeTags } from "./RecordLayout.ts"
 
 /** Version of the row `schema`. */
-export const schemaFormatVersion = 1
+const schemaFormatVersion = 1
 
 /** An index and its tag. */
 export interface StoredIndex {

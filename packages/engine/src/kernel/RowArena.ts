@@ -28,7 +28,7 @@ export interface RowArena {
 
 /** Numbers of `places` for each row, and where they stand. */
 export const placeWords = 3
-export const valueSizeAt = 1
+const valueSizeAt = 1
 export const keySizeAt = 2
 
 /** The bits of a key's size. Above them: the row removes its key; the row is to be ignored. */

@@ -9,7 +9,7 @@
  */
 
 /** `ICEC`. */
-export const applicationId = 0x49434543
+const applicationId = 0x49434543
 
 export const layoutVersion = 1
 

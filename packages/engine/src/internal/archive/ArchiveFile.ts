@@ -27,7 +27,7 @@ const chanceBytes = 8
 const linklessCodes: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"])
 
 /** What the name of a file that is not an archive yet ends in. */
-export const partialSuffix = ".partial"
+const partialSuffix = ".partial"
 
 /** An archive on its way. Writes follow one another, each at the end of the one before. */
 export interface ArchiveFile {

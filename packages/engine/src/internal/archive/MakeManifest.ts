@@ -8,7 +8,7 @@ import * as RecordType from "../../RecordType.ts"
 import type { SyncId, SyncRun } from "../../SyncRun.ts"
 
 /** The program that saves, when the caller names none. */
-export const defaultCreator = "icecore"
+const defaultCreator = "icecore"
 
 export interface ManifestOptions {
   readonly reader: RecordReader

@@ -39,7 +39,7 @@ export const probe: (
   return format === undefined ? yield* ArchiveOutside.unrecognized(path, head) : { kind: "foreign", format }
 })
 
-export const infoOf = ({ manifest, path, sizeBytes }: ArchiveOutside.ArchiveOutside): ArchiveInfo => ({
+const infoOf = ({ manifest, path, sizeBytes }: ArchiveOutside.ArchiveOutside): ArchiveInfo => ({
   path,
   format: "icearch",
   sizeBytes,

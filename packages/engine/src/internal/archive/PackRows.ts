@@ -27,7 +27,7 @@ import type { ArchiveOutside } from "./ArchiveOutside.ts"
 import * as GroupCache from "./GroupCache.ts"
 
 /** Bytes of decoded rows that are kept by default. */
-export const defaultCacheSizeBytes: number = 8 * 1024 * 1024
+const defaultCacheSizeBytes = 8 * 1024 * 1024
 
 /** The packfiles of an archive. */
 export interface PackRows {

@@ -144,7 +144,7 @@ export const comparePositions = (left: Position, right: Position): number => {
 }
 
 /** Whether the record has an entry in the index. */
-export const hasEntry = (record: ModelRecord, { paths, where }: ModelIndex): boolean =>
+const hasEntry = (record: ModelRecord, { paths, where }: ModelIndex): boolean =>
   paths.every((path) => valueAt(record, path) !== undefined) &&
   (where === undefined || valueAt(record, where.path) === where.equals)
 
