@@ -458,3 +458,30 @@ it.effect("RecordStore.replaceSync keeps fields that this store does not know", 
     })
   )
 )
+
+it.effect("RecordStore.replaceSync lets others have their turn, but for changes of the store", () =>
+  inMemory(
+    Effect.gen(function* () {
+      const base = yield* openAt(basePath)
+      const source = yield* openAt(sourcePath)
+      yield* fill(source, syncA, [[itemType, items(5_000)]])
+      const reader = yield* momentOf(source)
+      let turnCount = 0
+      let isOver = false
+      const turn = () => {
+        turnCount++
+        if (!isOver) setImmediate(turn)
+      }
+      const replacing = yield* Effect.forkChild(base.replaceSync({ sync: syncA, source: reader, sourcePath }))
+      setImmediate(turn)
+      yield* Effect.yieldNow
+      // Would be there first if it did not wait.
+      const refused = yield* Effect.flip(base.startSync({ type: "full", syncId: syncA }))
+      assert.strictEqual(refused._tag, "SyncExists")
+      yield* Fiber.join(replacing)
+      isOver = true
+      assert.isAbove(turnCount, 10)
+      yield* assertItems(base, syncA, items(5_000))
+    })
+  )
+)
