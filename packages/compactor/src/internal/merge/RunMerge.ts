@@ -5,6 +5,7 @@ import { type BaseWriteError, CompactBaseFailed, type CompactorError, CompactRef
 import * as KeyMerge from "../../kernel/KeyMerge.ts"
 import type { MergeOptions, MergeReport, MergeTypeReport } from "../../Merge.ts"
 import type { MergePlan, MergeTypePlan } from "../../MergePlan.ts"
+import { batchSizeOf } from "./BatchSize.ts"
 import {
   changesOf,
   type GroupInput,
@@ -16,14 +17,6 @@ import {
   requireTypes
 } from "./GroupInputs.ts"
 import * as MergeStep from "./MergeStep.ts"
-
-/** Records of all lanes that are ahead, and the fewest of one lane. */
-const aheadCount = 8_000
-const leastBatchSize = 16
-const maxBatchSize = 1_000
-
-/** Stored bytes of them, as estimated: decoded ones take some times that. A record that is larger comes alone. */
-const aheadBytes: number = 16 * 1024 * 1024
 
 /** Rows given to lanes between two looks at the heap. */
 const watchRowCount = 1_000
@@ -114,7 +107,7 @@ const mergeType = Effect.fnUntraced(function* (
   keepsChanges: boolean
 ): Effect.fn.Return<void, CompactorError, Scope.Scope> {
   const merge = MergeStep.make({ type, recordBytes, resultSource: work.plan.inputs.length, keepsChanges })
-  const batchSize = batchSizeOf(inputs, recordBytes)
+  const batchSize = batchSizeOf({ laneCount: laneCountOf(inputs), recordBytes })
   /** By the order of their lanes. */
   const pulls = new Map<number, Rows>()
   for (const input of inputs) {
@@ -144,12 +137,8 @@ const mergeType = Effect.fnUntraced(function* (
   }
 }, Effect.scoped)
 
-const batchSizeOf = (inputs: ReadonlyArray<GroupInput>, recordBytes: number): number => {
-  const laneCount = inputs.reduce((count, { hasChanges }) => count + (hasChanges ? 2 : 1), 0)
-  const byCount = Math.max(leastBatchSize, Math.floor(aheadCount / laneCount))
-  const byBytes = Math.floor(aheadBytes / (laneCount * Math.max(1, recordBytes)))
-  return Math.max(1, Math.min(maxBatchSize, byCount, byBytes))
-}
+const laneCountOf = (inputs: ReadonlyArray<GroupInput>): number =>
+  inputs.reduce((count, { hasChanges }) => count + (hasChanges ? 2 : 1), 0)
 
 /** Gives a lane its next rows; one that has none is left out from now on. */
 const supply = (

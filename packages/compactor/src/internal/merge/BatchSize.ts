@@ -1,0 +1,22 @@
+/** How many records of each lane of a merge are ahead at once. */
+
+/** Of all lanes together, and the fewest of one lane. PERF: 20,000 took 20 MB more with 64 sources, and no less time. */
+const aheadCount = 8_000
+const leastBatchSize = 16
+const maxBatchSize = 1_000
+
+/** Stored bytes of all that are ahead, as estimated: decoded ones take some times that. A larger record comes alone. */
+const aheadBytes: number = 16 * 1024 * 1024
+
+export interface BatchSizeOptions {
+  /** From 1. */
+  readonly laneCount: number
+  /** Stored bytes of a record on average, as estimated. */
+  readonly recordBytes: number
+}
+
+export const batchSizeOf = ({ laneCount, recordBytes }: BatchSizeOptions): number => {
+  const byCount = Math.max(leastBatchSize, Math.floor(aheadCount / laneCount))
+  const byBytes = Math.floor(aheadBytes / (laneCount * Math.max(1, recordBytes)))
+  return Math.max(1, Math.min(maxBatchSize, byCount, byBytes))
+}
