@@ -1,7 +1,7 @@
 /**
  * Runs of index entries: what a sync that is being filled keeps aside of indexes whose entries come in no order, until all of it
- * is merged at once. Only the store that wrote a run reads it: who opens the store anew writes the indexes from the records. So
- * this format may change with any version.
+ * is merged at once; and what a sync that is being replaced gets of indexes that its source lacks. Only the store that wrote a run
+ * reads it: who opens the store anew removes it and writes the indexes from the records. So this format may change with any version.
  *
  * ```text
  * meta key    "run/" │ 20 B sync │ u32 BE run │ u32 BE chunk

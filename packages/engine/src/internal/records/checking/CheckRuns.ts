@@ -122,14 +122,8 @@ const checkMetaRow = (log: CheckLog.CheckLog, syncs: ReadonlyMap<string, Checked
       ...(sync === undefined ? {} : { sync }),
       detail
     })
-  const filled = syncOfEntryRun(key)
-  if (filled !== undefined) {
-    const run = syncs.get(Hex.encode(filled))?.run
-    // Entries that wait for a sync to be settled; a crash can leave them.
-    if (run === undefined || isFinished(run))
-      found("it is a run of entries of a sync that nobody fills", Hex.encode(filled))
-    return
-  }
+  // Entries that wait until a sync is settled or replaced: a crash can leave them, and opening the store removes them.
+  if (syncOfEntryRun(key) !== undefined) return
   const prefix = syncBookPrefix()
   if (key.length !== prefix.length + syncSizeBytes || compareBytes(key.subarray(0, prefix.length), prefix) !== 0) {
     found("it is none of the rows that a store keeps")
