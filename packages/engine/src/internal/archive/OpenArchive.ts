@@ -1,11 +1,18 @@
 /** `Archive.open` and `Archive.info`: by the first bytes of the file, ours or a foreign format's. */
 import { ByteSource, type Disk } from "@icecore/packfile"
 import { Effect, type Scope } from "effect"
-import type { ArchiveInfo, ArchiveServices, OpenArchive, OpenArchiveOptions, OpenError } from "../../Archive.ts"
+import type {
+  ArchiveInfo,
+  ArchiveServices,
+  ArchiveSource,
+  OpenArchive,
+  OpenArchiveOptions,
+  OpenError
+} from "../../Archive.ts"
 import { ArchiveEngines } from "../../ArchiveEngines.ts"
 import { ArchiveEngineMissing } from "../../ArchiveError.ts"
 import { ArchiveFormats, type ForeignFormat } from "../../ArchiveFormats.ts"
-import type { Engine } from "../../Engine.ts"
+import type { Database, Engine, Reader } from "../../Engine.ts"
 import { hasMagic } from "../../format/ArchiveFormat.ts"
 import { storeKeyspaces } from "../../format/RecordLayout.ts"
 import * as RecordReader from "../../RecordReader.ts"
@@ -77,7 +84,20 @@ export interface OpenPack {
   readonly rows: PackRows.PackRows
 }
 
-const typesOf = ({ types }: OpenArchiveOptions) => (types === undefined ? {} : { types })
+/** An archive of ours, open, whose rows are read from `source`. */
+const opened = Effect.fnUntraced(function* (
+  outside: ArchiveOutside.ArchiveOutside,
+  { types }: OpenArchiveOptions,
+  source: ArchiveSource & Pick<Database, "snapshot">,
+  rows: Reader
+): Effect.fn.Return<OpenArchive, OpenError> {
+  const reader = yield* RecordReader.make({
+    reader: source.snapshot,
+    path: outside.path,
+    ...(types === undefined ? {} : { types })
+  })
+  return { info: infoOf(outside), reader, rows, source }
+})
 
 /** Opens a `pack` in place, and gives its packfiles as well. */
 export const openPack: (
@@ -90,13 +110,7 @@ export const openPack: (
   const { manifest, path } = outside
   const rows = yield* PackRows.open({ outside, bounds, cacheSizeBytes: options.cacheSizeBytes })
   const snapshot = Effect.succeed(rows.reader)
-  const reader = yield* RecordReader.make({ reader: snapshot, path, ...typesOf(options) })
-  const archive: OpenArchive = {
-    info: infoOf(outside),
-    reader,
-    rows: rows.reader,
-    source: { path, engineName: manifest.engine, snapshot }
-  }
+  const archive = yield* opened(outside, options, { path, engineName: manifest.engine, snapshot }, rows.reader)
   return { archive, rows }
 })
 
@@ -118,14 +132,8 @@ export const openTar: (
   )
   const { checkpoint } = database
   const snapshot = locatedSnapshot(path, database)
-  const reader = yield* RecordReader.make({ reader: snapshot, path, ...typesOf(options) })
-  const archive: OpenArchive = {
-    info: infoOf(outside),
-    reader,
-    rows: locatedReader(path, database),
-    source: { path, engineName: manifest.engine, snapshot, database: { engine, checkpoint } }
-  }
-  return archive
+  const source = { path, engineName: manifest.engine, snapshot, database: { engine, checkpoint } }
+  return yield* opened(outside, options, source, locatedReader(path, database))
 })
 
 export const archiveInfo: (
