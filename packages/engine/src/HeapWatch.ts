@@ -2,7 +2,8 @@
  * Keeps the resident set small while very many rows are made into records, on Bun. Its collector looks at the size of the JavaScript heap, and
  * lets the buffers that each row leaves pile up. Other runtimes need nothing and get nothing.
  *
- * PERF: an archive of 300,000 grants and 24,000 other rows, opened on Bun 1.4.5: 226 MB at most, and 344 MB without.
+ * PERF: an archive of 300,000 grants and 24,000 other rows, opened on Bun 1.4.5: 226 MB at most, and 344 MB without. A merge of 64 LMDB stores of
+ * 20,000 grants: 146 MB of its own at most, and 508 MB without, in no more time.
  */
 
 /** Growth since the last collection that asks for the next. */
