@@ -187,6 +187,27 @@ describe("Merge", () => {
   )
 
   test(
+    "merge reads many syncs of one source at one moment of it",
+    Effect.gen(function* () {
+      const store = yield* openMemory("/source")
+      const numbers = Array.from({ length: 100 }, (_, at) => at + 1)
+      for (const number of numbers) yield* fillSource(store, fullOf(account(`${number % 60}`, number)), { number })
+      const { reader, source } = yield* Source.ofStore(store)
+      let momentCount = 0
+      const snapshot = Effect.tap(source.snapshot, () => Effect.sync(() => void momentCount++))
+      const counted = { reader, source: { ...source, snapshot } }
+      const sources = numbers.map((number) => ({ source: counted, syncId: idOf(number) }))
+      const planned = yield* Merge.planMerge({ sources, into: { path: "/into", types: allTypes }, fanIn: 128 })
+      assert.strictEqual(planned.groups.length, 1)
+      const planningCount = momentCount
+      const into = yield* openMemory("/into")
+      const { run } = yield* Merge.merge({ sources, into, fanIn: 128 })
+      assert.strictEqual(momentCount, 2 * planningCount + 1)
+      assert.deepStrictEqual(run.counts, { Account: 60 })
+    })
+  )
+
+  test(
     "merge takes the latest finished sync of a source unless another is named",
     Effect.gen(function* () {
       const store = yield* openMemory("/source")

@@ -10,7 +10,7 @@ import {
 import { Effect, Option, type Pull, type Scope, Stream } from "effect"
 import { type BaseWriteError, CompactBaseFailed, type CompactorError } from "../../CompactorError.ts"
 import type { MergePlan } from "../../MergePlan.ts"
-import type { SyncSource } from "../../Source.ts"
+import type { Source, SyncSource } from "../../Source.ts"
 import * as Moment from "../Moment.ts"
 
 /** One sync that is read. */
@@ -23,7 +23,7 @@ export interface GroupInput {
   readonly asFailure: (cause: RecordReader.RecordListError) => CompactorError
 }
 
-/** The sources at these places, for the scope, in their order. */
+/** The sources at these places, for the scope, in their order. Several syncs of one source are read at one moment of it. */
 export const openSources: (
   plan: MergePlan,
   sources: ReadonlyArray<SyncSource>,
@@ -31,9 +31,13 @@ export const openSources: (
 ) => Effect.Effect<Array<GroupInput>, CompactorError, Scope.Scope> = Effect.fnUntraced(
   function* (plan, sources, places) {
     const inputs: Array<GroupInput> = []
+    const moments = new Map<Source, Moment.Moment>()
     for (const place of places) {
       const { changeCount, run } = plan.inputs[place]!
-      const { asFailure, records } = yield* Moment.take("merge", sources[place]!.source)
+      const { source } = sources[place]!
+      const moment = moments.get(source) ?? (yield* Moment.take("merge", source))
+      moments.set(source, moment)
+      const { asFailure, records } = moment
       inputs.push({ source: place, records, sync: run.sync_id, hasChanges: changeCount > 0, asFailure })
     }
     return inputs
