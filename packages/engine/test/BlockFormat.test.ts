@@ -1,5 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Option, Stream } from "effect"
+import { Hex } from "effect/encoding"
 import { Engine, type Row } from "../src/Engine.ts"
 import { maxRowValueSizeBytes, targetSizeBytes, varintSize, writeVarint } from "../src/format/BlockFormat.ts"
 import { headerSizeBytes } from "../src/format/RecordLayout.ts"
@@ -14,8 +15,6 @@ import { arenaOf, byBytes, bytesOf, encodePlainly, headerOf, makeTold, rowsOfBlo
 const header = headerOf(2)
 const keyspace = "records"
 
-const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
-
 const mergeInto = (blocks: ReadonlyArray<Row>, changes: ReadonlyArray<readonly [string, string | undefined]>) => {
   const arena = arenaOf(changes.map(([key, value]) => ({ key: header + key, value })))
   const sorted = ByteSort.sort(arena)
@@ -29,8 +28,11 @@ it("BlockFormat is what it was: golden bytes of blocks", () => {
   const block = (...rows: ReadonlyArray<readonly [string, string]>) => {
     const { writes } = mergeInto([], rows)
     assert.strictEqual(writes.length, 1)
-    assert.strictEqual(hex(writes[0]!.key), hex(bytesOf(header + rows.map(([key]) => key).sort(byBytes)[0]!)))
-    return hex(writes[0]!.value!)
+    assert.strictEqual(
+      Hex.encode(writes[0]!.key),
+      Hex.encode(bytesOf(header + rows.map(([key]) => key).sort(byBytes)[0]!))
+    )
+    return Hex.encode(writes[0]!.value!)
   }
   // The example of the format, its headers of 22 bytes included.
   assert.strictEqual(block(["ada", "\x01\x02"], ["adb", ""]), "02" + "020102" + "18" + "01" + "62" + "00")
@@ -57,7 +59,7 @@ it("BlockFormat keeps its numbers", () => {
   ] as const) {
     const target = new Uint8Array(8)
     const end = writeVarint(target, 1, value)
-    assert.strictEqual(hex(target.subarray(1, end)), bytes)
+    assert.strictEqual(Hex.encode(target.subarray(1, end)), bytes)
     assert.strictEqual(varintSize(value), bytes.length / 2)
   }
 })
@@ -279,7 +281,7 @@ it.effect(
       for (const attempt of attempts) {
         const error = yield* Effect.flip(attempt)
         assert.strictEqual(error._tag, "BlockCorrupt")
-        assert.include(error.message, `Cannot read block 0x${hex(sample.key)} of records: `)
+        assert.include(error.message, `Cannot read block 0x${Hex.encode(sample.key)} of records: `)
       }
     }).pipe(Effect.scoped, Effect.provide(MemoryEngine.layer))
 )

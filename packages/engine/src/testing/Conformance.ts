@@ -17,6 +17,7 @@ import { faultCases } from "./conformance/FaultCases.ts"
 import { openCases } from "./conformance/OpenCases.ts"
 import { readCases } from "./conformance/ReadCases.ts"
 import { replaceCases } from "./conformance/ReplaceCases.ts"
+import { scanCases } from "./conformance/ScanCases.ts"
 import { type EngineFaults, makeSubject } from "./conformance/Subject.ts"
 import { viewCases } from "./conformance/ViewCases.ts"
 import { writeCases } from "./conformance/WriteCases.ts"
@@ -40,6 +41,7 @@ export const engineConformance = ({ directory, faults }: ConformanceOptions): Re
   [
     ...openCases,
     ...readCases,
+    ...scanCases,
     ...writeCases,
     ...viewCases,
     ...replaceCases,

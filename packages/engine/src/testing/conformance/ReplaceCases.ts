@@ -152,6 +152,37 @@ export const replaceCases: ReadonlyArray<CaseDefinition> = [
       })
     )
   ),
+  define("replace that waits for its rows lets the database be opened to read, which sees the old", (subject) =>
+    Effect.gen(function* () {
+      yield* session(subject, (database) =>
+        Effect.gen(function* () {
+          yield* putAll(database, "a", "k=old")
+          yield* putAll(database, "b", "k=kept")
+          const read = Effect.scoped(
+            Effect.gen(function* () {
+              const other = yield* subject.open({ mode: "readOnly", keyspaces: ["a", "b", "none"] })
+              assert.deepEqual(yield* scanTexts(other, "a"), ["k=old"])
+              assert.deepEqual(yield* scanTexts(other, "none"), [])
+              return other
+            })
+          )
+          const rows = Stream.concat(
+            rowsOf("k=new"),
+            Stream.concat(Stream.drain(Stream.fromEffect(read)), rowsOf("l=new"))
+          )
+          yield* database.replace([{ keyspace: "a", range: {}, rows }])
+          assert.deepEqual(yield* scanTexts(database, "a"), ["k=new", "l=new"])
+          yield* putAll(database, "a", "m=after")
+        })
+      )
+      yield* session(subject, (database) =>
+        Effect.gen(function* () {
+          assert.deepEqual(yield* scanTexts(database, "a"), ["k=new", "l=new", "m=after"])
+          assert.deepEqual(yield* scanTexts(database, "b"), ["k=kept"])
+        })
+      )
+    })
+  ),
   define("replace empties ranges of any number of rows, exactly", (subject) =>
     session(subject, (database) =>
       Effect.gen(function* () {

@@ -1,6 +1,7 @@
 /** What a conformance case is written with: an engine under test and short ways to say bytes, rows and failures. */
 import * as assert from "node:assert/strict"
-import { Cause, Effect, Exit, Option, type Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Option, Result, type Scope, Stream } from "effect"
+import { Hex } from "effect/encoding"
 import type {
   Database,
   Engine,
@@ -53,6 +54,9 @@ export const makeSubject = (engine: Engine, directory: string): Subject => {
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 export const text = (value: Uint8Array): string => new TextDecoder().decode(value)
+
+/** The bytes of hex digits. */
+export const unhex = (digits: string): Uint8Array => Result.getOrThrow(Hex.decode(digits))
 
 export const optionText = (value: Option.Option<Uint8Array>): string | undefined =>
   Option.getOrUndefined(Option.map(value, text))
