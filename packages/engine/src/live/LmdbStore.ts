@@ -9,9 +9,10 @@
  * `commit` and `rollback` of it, and gives the one rollback that it has. While the transaction waits for rows,
  * `env.writeTxn` is taken away, because reads prefer it over the transaction that they are given.
  *
- * Reads take the library's shared read transaction with `useReadTransaction`: calls with no commit between share one.
+ * Reads take the library's shared read transaction with `useReadTransaction`: calls with no commit between share one. A range that is given
+ * no transaction is read in the open write transaction, also while that waits: then each is given one.
  */
-import { accessSync, constants } from "node:fs"
+import { accessSync, constants, statSync } from "node:fs"
 import type { RootDatabase, RootDatabaseOptionsWithPath } from "lmdb"
 import type { Durability } from "../Engine.ts"
 import { dataFiles } from "../internal/DataFiles.ts"
@@ -91,13 +92,34 @@ const create = async (lmdb: Lmdb, path: string): Promise<void> => {
   }
 }
 
+/** The files that this process has open for writing, by device and number. */
+const written = new Set<string>()
+
+const fileId = (path: string): string => {
+  const { dev, ino } = statSync(path)
+  return `${dev}:${ino}`
+}
+
 const open = async (lmdb: Lmdb, { keyspaces, path, readOnly }: StoreOpenOptions): Promise<Store> => {
-  // The library shares one environment among those who open a file in one process: a read-only one would refuse the writer.
-  const root = lmdb.open<Uint8Array, Uint8Array>(rootOptions(path, readOnly && !isWritable(path)))
+  // The library shares one environment among those who open a file in one process: a read-only one would refuse the writer. Beside
+  // a writer it is that one's, and must be taken as read-only: otherwise keyspaces are opened by write transactions, which would wait
+  // for one that this thread has to go on with.
+  const isBesideWriter = readOnly && written.has(fileId(path))
+  const root = lmdb.open<Uint8Array, Uint8Array>(rootOptions(path, isBesideWriter || (readOnly && !isWritable(path))))
   try {
     const marker = requireLayout(root)
     const databases = keyspaces.map((name) => openNamed(root, name, { create: !readOnly, encoder: valueCodec }))
-    return makeStore(root, { keyspaces, path, readOnly }, marker, databases)
+    const store = makeStore(root, { keyspaces, path, readOnly }, marker, databases)
+    if (readOnly) return store
+    const id = fileId(path)
+    written.add(id)
+    return {
+      ...store,
+      close: () => {
+        written.delete(id)
+        return store.close()
+      }
+    }
   } catch (cause) {
     await root.close()
     throw cause
@@ -185,7 +207,7 @@ const makeStore = (
       },
       floor: (keyspace, key) => {
         // PERF: the library keeps a cursor for its own transaction only.
-        if (openedAt === commitCount && !readOnly) return newestFloors[keyspace]!(key)
+        if (openedAt === commitCount && pending === undefined && !readOnly) return newestFloors[keyspace]!(key)
         floors[keyspace] ??= floorsOf(databases[keyspace], keyspaces[keyspace]!, transaction)
         return floors[keyspace](key)
       },
@@ -196,6 +218,15 @@ const makeStore = (
           : readPage(database, keyspaces[keyspace]!, transaction, bounds, reverse, limit)
       },
       release: () => transaction.done()
+    }
+  }
+
+  const withReader = <A>(read: (reader: StoreReader) => A): A => {
+    const reader = openReader()
+    try {
+      return read(reader)
+    } finally {
+      reader.release()
     }
   }
 
@@ -258,6 +289,7 @@ const makeStore = (
       return value === undefined ? undefined : checked(keyspaces[keyspace]!, key, value)
     },
     floor: (keyspace, key) => {
+      if (false) return withReader((reader) => reader.floor(keyspace, key))
       renew()
       return newestFloors[keyspace]!(key)
     },

@@ -2,7 +2,7 @@
 import * as assert from "node:assert/strict"
 import { Deferred, Effect, Fiber, Option, Stream } from "effect"
 import { maxKeySizeBytes, maxValueSizeBytes, type Row } from "../../Engine.ts"
-import { bytes, type CaseDefinition, define, failure, putAll, rowsOf, scanTexts, session } from "./Subject.ts"
+import { bytes, type CaseDefinition, define, failure, putAll, rowsOf, scanTexts, session, text } from "./Subject.ts"
 
 export const replaceCases: ReadonlyArray<CaseDefinition> = [
   define("replace swaps exactly the ranges, in several keyspaces at once", (subject) =>
@@ -129,6 +129,20 @@ export const replaceCases: ReadonlyArray<CaseDefinition> = [
         const during = yield* database.snapshot
         assert.deepEqual(yield* scanTexts(database, "a"), ["k=old", "l=old"])
         assert.ok(Option.isSome(yield* database.get("a", bytes("l"))))
+        // Each in its own way of reading: rows below a key were once those of the open transaction.
+        for (const reader of [database, during]) {
+          const key = bytes("z")
+          const { rows } = yield* reader.page("a", { reverse: true, limit: 1 })
+          const found = [
+            yield* reader.floor("a", key),
+            ...(yield* reader.floorMany("a", [key, key])),
+            Option.some(rows[0]!)
+          ]
+          assert.deepEqual(
+            found.map((row) => text(Option.getOrThrow(row).key)),
+            ["l", "l", "l", "l"]
+          )
+        }
         // A write waits for its turn.
         const writing = yield* Effect.forkChild(putAll(database, "a", "n=written"))
         for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
