@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Audit } from "@icecore/catalog"
-import { maxValueSizeBytes } from "@icecore/engine"
-import { Cause, Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
+import { type Engine, maxValueSizeBytes } from "@icecore/engine"
+import * as MemoryEngine from "@icecore/engine/memory"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
 import * as FastCheck from "fast-check"
 import { ArtifactWork } from "../src/ArtifactWork.ts"
 import * as NdjsonDomain from "../src/domain/NdjsonDomain.ts"
@@ -13,6 +14,7 @@ import {
   entryAt,
   expectedRange,
   makeMachine,
+  services,
   smallGeometry,
   withStore
 } from "./support/StoreHarness.ts"
@@ -67,6 +69,34 @@ describe("Store", () => {
       )
       yield* withStore(machine, (store) => Effect.andThen(checkLog(store, 18), checkSettled(store)))
     })
+  })
+
+  it.effect("does not count a chunk as frozen that is complete while the next one is being opened", () => {
+    const base = makeMachine()
+    const engine = MemoryEngine.make(base.medium)
+    const reached = Deferred.makeUnsafe<void>()
+    const gate = Deferred.makeUnsafe<void>()
+    const slow: Engine = {
+      ...engine,
+      open: (options) =>
+        options.path.endsWith("/hot/00000001")
+          ? Effect.andThen(
+              Effect.andThen(Deferred.succeed(reached, undefined), Deferred.await(gate)),
+              engine.open(options)
+            )
+          : engine.open(options)
+    }
+    return withStore({ ...base, services: services(base.disk.disk, slow) }, ({ history, settled }) =>
+      Effect.gen(function* () {
+        const appending = yield* Effect.forkChild(history.append(entriesAt(0, 3)))
+        yield* Deferred.await(reached)
+        assert.deepInclude(yield* history.status, { nextSeq: 4, chunks: { frozen: 0, freezing: 0, hot: 1 } })
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(appending)
+        yield* settled
+        assert.deepStrictEqual((yield* history.status).chunks, { frozen: 1, freezing: 0, hot: 1 })
+      })
+    )
   })
 
   it.effect("appends a list that spans several chunks and commits", () =>

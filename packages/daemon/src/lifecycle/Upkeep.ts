@@ -77,16 +77,22 @@ export const raiseFloor = (upkeep: Upkeep): Effect.Effect<Geometry.ChunkId, Stor
     return wanted
   })
 
-/** Complete hot chunks that wait for their freeze, ascending. */
-export const unfrozen = (upkeep: Upkeep): ReadonlyArray<Geometry.ChunkId> => {
-  const { hotSet, state, frozenHot } = upkeep
+/** Hot chunks up to one, inclusive, that cold files do not serve yet, ascending. */
+const unfrozenTo = (upkeep: Upkeep, last: number): ReadonlyArray<Geometry.ChunkId> => {
+  const { hotSet, frozenHot } = upkeep
   const floor = floorChunk(upkeep)
-  return hotSet.chunks().filter((chunk) => chunk >= floor && chunk < state.liveChunk && !frozenHot.has(chunk))
+  return hotSet.chunks().filter((chunk) => chunk >= floor && chunk <= last && !frozenHot.has(chunk))
 }
 
+/** Complete hot chunks that wait for their freeze, ascending. One that takes new entries until the next has begun is not among them. */
+export const unfrozen = (upkeep: Upkeep): ReadonlyArray<Geometry.ChunkId> =>
+  unfrozenTo(upkeep, upkeep.state.liveChunk - 1)
+
 /** Chunks that are frozen and kept. */
-export const frozenCount = (upkeep: Upkeep): number =>
-  Math.max(0, LogState.lastComplete(upkeep.state) - floorChunk(upkeep) + 1) - unfrozen(upkeep).length
+export const frozenCount = (upkeep: Upkeep): number => {
+  const lastComplete = LogState.lastComplete(upkeep.state)
+  return Math.max(0, lastComplete - floorChunk(upkeep) + 1) - unfrozenTo(upkeep, lastComplete).length
+}
 
 /** Lets ingestion go on, or wait, by how many chunks wait for their freeze. */
 export const updateRoom = (upkeep: Upkeep): Effect.Effect<void> =>
