@@ -289,7 +289,7 @@ const makeStore = (
       return value === undefined ? undefined : checked(keyspaces[keyspace]!, key, value)
     },
     floor: (keyspace, key) => {
-      if (false) return withReader((reader) => reader.floor(keyspace, key))
+      if (pending !== undefined) return withReader((reader) => reader.floor(keyspace, key))
       renew()
       return newestFloors[keyspace]!(key)
     },
