@@ -16,6 +16,47 @@ const live = Layer.provide(SqliteEngine.layer, LiveDisk.layer)
 describe("SqliteEngine", () => {
   describeStoredEngine({ adapter: "sqlite", dataName: "data.sqlite", layer: SqliteEngine.layer })
 
+  it.live("get closes a connection that it could not prepare, and opens another when it is asked again", () =>
+    Effect.gen(function* () {
+      const driver = yield* Effect.promise(loadSqliteDriver)
+      let isFailing = false
+      let openCount = 0
+      const engine = yield* makeStoredEngine(
+        sqliteLibrary({
+          ...driver,
+          open: (file, create) => {
+            const connection = driver.open(file, create)
+            openCount++
+            return {
+              exec: (sql) => connection.exec(sql),
+              close: () => {
+                openCount--
+                connection.close()
+              },
+              prepare: (sql) => {
+                if (isFailing) throw Object.assign(new Error("disk I/O error"), { errcode: 10 })
+                return connection.prepare(sql)
+              }
+            }
+          }
+        })
+      )
+      const directory = path.join(yield* temporaryDirectory, "db")
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const database = yield* engine.open({ path: directory, keyspaces: ["a"] })
+          const before = openCount
+          isFailing = true
+          assert.strictEqual((yield* Effect.flip(database.get("a", bytes("k"))))._tag, "EngineFailed")
+          assert.strictEqual(openCount, before)
+          isFailing = false
+          assert.deepStrictEqual(yield* database.get("a", bytes("k")), Option.none())
+        })
+      )
+      assert.strictEqual(openCount, 0)
+    }).pipe(Effect.provide(LiveDisk.layer), Effect.scoped)
+  )
+
   it.live(
     "snapshot shows no later rows when a read of another one failed and SQLite ended the transaction of both",
     () =>

@@ -63,15 +63,20 @@ export const makeReadings = ({ cacheKiB, driver, keyspaces, path, readOnly, tabl
 
   const openReadingConnection = (): Reading => {
     const connection = openReading(driver, path)
-    setCacheSize(connection, Math.min(cacheKiB, readerCacheKiB))
-    return {
-      connection,
-      userCount: 0,
-      failure: undefined,
-      begin: connection.prepare("BEGIN"),
-      pin: connection.prepare("SELECT flushes FROM icecore WHERE id = 1"),
-      end: connection.prepare("COMMIT"),
-      ...tableReads(connection, keyspaces, tables)
+    try {
+      setCacheSize(connection, Math.min(cacheKiB, readerCacheKiB))
+      return {
+        connection,
+        userCount: 0,
+        failure: undefined,
+        begin: connection.prepare("BEGIN"),
+        pin: connection.prepare("SELECT flushes FROM icecore WHERE id = 1"),
+        end: connection.prepare("COMMIT"),
+        ...tableReads(connection, keyspaces, tables)
+      }
+    } catch (cause) {
+      connection.close()
+      throw cause
     }
   }
 
