@@ -28,7 +28,7 @@ export interface BlockFeed {
   lastSize: number
 }
 
-export interface FeedOptions {
+interface FeedOptions {
   /** Of one moment. */
   readonly reader: Reader
   readonly path: string

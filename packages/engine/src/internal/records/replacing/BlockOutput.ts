@@ -15,7 +15,7 @@ export interface BlockOutput {
   readonly put: BlockImage.PutBlock
 }
 
-export interface OutputOptions {
+interface OutputOptions {
   readonly tag: number
   readonly targetSizeBytes: number
   readonly tally: Tally

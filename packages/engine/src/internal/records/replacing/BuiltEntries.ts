@@ -31,7 +31,7 @@ const mergedBytes: number = 128 * 1024
 /** The runs by the tags of their indexes, all in one sequence of numbers. */
 export type BuiltRuns = Map<number, EntryRuns>
 
-export interface BuildOptions<P> {
+interface BuildOptions<P> {
   readonly target: MergeTarget
   /** Of the base: its type with the indexes to build, and the sync. */
   readonly keys: RecordKeys
@@ -41,7 +41,7 @@ export interface BuildOptions<P> {
   readonly pause: Pause<P>
 }
 
-export type BuildError = EngineReadError | EngineWriteError | BlockCorrupt | RecordCorrupt | RecordTypeChanged
+type BuildError = EngineReadError | EngineWriteError | BlockCorrupt | RecordCorrupt | RecordTypeChanged
 
 /** Writes the entries of the records of one type, buffered. */
 export const build = <P>({ built, feed, keys, pause, target }: BuildOptions<P>): Effect.Effect<void, BuildError | P> =>

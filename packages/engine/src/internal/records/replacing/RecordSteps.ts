@@ -26,7 +26,7 @@ export const makeTally = (): RecordTally => ({
   unchangedCount: 0
 })
 
-export interface RecordStepsOptions {
+interface RecordStepsOptions {
   /** Records that come. */
   readonly source: BlockFeed.BlockFeed
   /** Records that go. */

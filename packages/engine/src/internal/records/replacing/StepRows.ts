@@ -26,7 +26,7 @@ export interface Steps<E> {
 /** The turn of the caller. */
 export type Pause<E> = Effect.Effect<void, E>
 
-export interface StepRowsOptions<E, P> {
+interface StepRowsOptions<E, P> {
   readonly pause: Pause<P>
   /** Begins from the start: an engine may read the rows of a replacement again. */
   readonly begin: Effect.Effect<Steps<E>, E>
