@@ -21,7 +21,7 @@ import { sourceOf } from "./CompactorWorld.ts"
 /** Of the readers beside compactions, for each engine. */
 const seconds = Number(process.env.ICECORE_COMPACT_READ_SECONDS ?? 3)
 
-const grantCount = Number(process.env.ICECORE_COMPACT_READ_GRANTS ?? 3_000)
+const grantCount = Number(process.env.ICECORE_COMPACT_READ_GRANTS ?? 10_000)
 
 const counts = { 1: grantCount, 2: Math.floor(grantCount / 2) }
 
