@@ -1,9 +1,12 @@
+import { spawnSync } from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { RecordType } from "@icecore/engine"
 import { Effect, Schema } from "effect"
 import { directory, engineNames } from "../support/LiveStore.ts"
 import { archiveIn, linesOf, outputOf } from "./support/ArchiveCommand.ts"
-import { type Ended, expect, failureLine } from "./support/Command.ts"
+import { type Ended, expect, failureLine, repository } from "./support/Command.ts"
 import { filesBelow, textOf } from "./support/Logs.ts"
 
 const Account = RecordType.make({
@@ -148,6 +151,23 @@ describe("icecore merge", () => {
         filesBelow(root).filter((file) => !/^(monday|tuesday)\//.test(file)),
         ["out.icearch", name]
       )
+    }).pipe(Effect.scoped)
+  )
+
+  it.live("reads more archives than a process may have files open", (context) =>
+    Effect.gen(function* () {
+      if (process.platform === "win32") return context.skip("there is no ulimit")
+      const { accountsOf, archive, root } = yield* stores
+      yield* archive(0, ["export", "monday", "--as=pack", "--out=0.icearch"])
+      const names = Array.from({ length: 300 }, (_, index) => `${index}.icearch`)
+      for (const name of names.slice(1)) Fs.copyFileSync(Path.join(root, names[0]!), Path.join(root, name))
+      const main = Path.join(repository, "packages/daemon/src/main.ts")
+      const merge = ["merge", ...names, "tuesday", "--output=all.icearch"]
+      const limited = 'ulimit -n 256; exec "$0" "$@"'
+      const ended = spawnSync("/bin/sh", ["-c", limited, process.execPath, main, ...merge], { cwd: root })
+      assert.strictEqual(ended.status, 0, ended.stderr.toString())
+      assert.match(ended.stdout.toString(), /^Merged 301 sources into sync /m)
+      assert.deepStrictEqual((yield* accountsOf("all.icearch")).b, ["Bob", 5])
     }).pipe(Effect.scoped)
   )
 

@@ -77,14 +77,12 @@ export const diffCommand: CliCommand<"diff"> = Command.make(
         { path: input.applied, sync: input["sync-applied"], flag: "--sync-applied=" }
       ]
       const isKept = Option.isSome(place) && !input["dry-run"]
-      const isThere = isKept && Option.isSome(place.value.existing)
       const sources = yield* SyncSources.open(names, {
         limits: input["max-decoded-size"],
-        into: isThere ? input.into : Option.none()
+        into: isKept && Option.isSome(place.value.existing) ? input.into : Option.none()
       })
-      if (isThere) return yield* keep(input, place.value, sources)
-      const options = yield* Effect.map(sources.choose(Option.none()), (sides) => optionsOf(input, sides))
       if (isKept) return yield* keep(input, place.value, sources)
+      const options = yield* Effect.map(sources.choose(Option.none()), (sides) => optionsOf(input, sides))
       yield* Option.isSome(place) ? printPlan(input, place.value, options) : DiffReport.print({ ...options, ...input })
     },
     Effect.scoped,

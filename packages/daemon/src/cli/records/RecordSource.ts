@@ -75,11 +75,16 @@ export const kindOf: (path: string) => Effect.Effect<SourceKind, RecordSourceMis
       : yield* new RecordSourceMissing({ path, detail: "the directory has no record store, and it is no archive" })
   })
 
+export interface OpenOptions {
+  /** What is kept in memory of what was read, in bytes. Default: that of archives and engines. */
+  readonly cacheSizeBytes?: number
+}
+
 /** Opens an archive or a store for the scope. */
 export const open: (
   path: string,
   limits: Archive.ArchiveLimits,
-  options?: Pick<Archive.OpenArchiveOptions, "cacheSizeBytes">
+  options?: OpenOptions
 ) => Effect.Effect<RecordSource, RecordSourceError, RecordServices | Scope.Scope> = Effect.fnUntraced(
   function* (path, limits, options) {
     const found = yield* kindOf(path)
@@ -92,7 +97,7 @@ export const open: (
 const openStore = Effect.fnUntraced(function* (
   path: string,
   engineName: EngineDetection.EngineOnDisk,
-  options?: StoreDirectory.StoreDirectoryOptions
+  options?: OpenOptions
 ) {
   const services = yield* Layer.build(lazyEngineLayer(engineName))
   const { reader, source } = yield* Effect.provideContext(StoreDirectory.open(path, options), services)

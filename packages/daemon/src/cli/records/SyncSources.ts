@@ -3,17 +3,21 @@
  */
 import { Ksuid } from "@icecore/codec"
 import type { Source } from "@icecore/compactor"
-import type { Archive, RecordReader, SyncRun, TypeUnion } from "@icecore/engine"
+import { type Archive, RecordType, type SyncRun, type TypeUnion } from "@icecore/engine"
 import { Disk, type DiskError } from "@icecore/packfile"
-import { Effect, type FileSystem, Option, Result, type Scope } from "effect"
+import { Effect, Exit, type FileSystem, Option, Result, Scope } from "effect"
 import * as RecordArguments from "./RecordArguments.ts"
 import type { RecordServices } from "./RecordServices.ts"
 import * as RecordSource from "./RecordSource.ts"
+import * as ReopenedSource from "./ReopenedSource.ts"
 import * as StoreTarget from "./StoreTarget.ts"
 
 /** What all sources together keep in memory of what they have read, in bytes, and each at least and at most. */
 const cacheSizeBytes = 64 * 1024 * 1024
 const cacheBounds = { minimum: 256 * 1024, maximum: 8 * 1024 * 1024 } as const
+
+/** Sources that stay open at most, besides those that are unpacked to be opened. */
+const maxOpenCount = 64
 
 /** One of the sources as it is named. */
 export interface SourceName {
@@ -24,30 +28,25 @@ export interface SourceName {
   readonly flag: string
 }
 
-/** A source that is open. */
+/** A source with its sync. */
 export interface SyncSource {
   readonly path: string
   readonly source: Source.Source
   readonly run: SyncRun.SyncRun
 }
 
-/** Sources that are open for a scope, but for those that are the store which is written to: it is not open yet. */
+/** What choosing a sync can fail with. */
+type ChooseError = Effect.Error<ReturnType<typeof RecordArguments.chooseSync>>
+
+/** Sources that can be read for a scope, but for those that are the store which is written to: it is not open yet. */
 export interface SyncSources {
   /** The types that they have, for {@link StoreTarget.typesWith}. */
   readonly types: ReadonlyArray<TypeUnion.TypeSource>
-  /** Chooses the syncs. `into` is the store that is written to, once it is open. */
-  readonly choose: (
-    into: Option.Option<Source.Source>
-  ) => Effect.Effect<
-    ReadonlyArray<SyncSource>,
-    | RecordArguments.RecordArgumentInvalid
-    | RecordArguments.NoSyncChosen
-    | RecordArguments.SyncAbsent
-    | RecordReader.RecordReadError
-  >
+  /** All of them, in the order of their names. `into` is the store that is written to, once it is open. */
+  readonly choose: (into: Option.Option<Source.Source>) => Effect.Effect<ReadonlyArray<SyncSource>, ChooseError>
 }
 
-/** Opens each path once, however often it is named. */
+/** Opens each path once, however often it is named, and chooses the syncs; of many, each is opened again when it is read. */
 export const open: (
   names: ReadonlyArray<SourceName>,
   options: {
@@ -55,28 +54,73 @@ export const open: (
     /** The store that is written to, which may be a source, too. */
     readonly into: Option.Option<string>
   }
-) => Effect.Effect<SyncSources, RecordSource.RecordSourceError, RecordServices | FileSystem.FileSystem | Scope.Scope> =
-  Effect.fnUntraced(function* (names, { into, limits }) {
-    const paths = [...new Set(names.map(({ path }) => path))]
-    const share = Math.floor(cacheSizeBytes / paths.length)
-    const cacheSize = Math.min(cacheBounds.maximum, Math.max(cacheBounds.minimum, share))
-    const opened = new Map<string, RecordSource.RecordSource>()
-    for (const path of paths) {
-      const isTarget = Option.isSome(into) && (yield* StoreTarget.isSame(path, into.value))
-      if (!isTarget) opened.set(path, yield* RecordSource.open(path, limits, { cacheSizeBytes: cacheSize }))
-    }
-    return {
-      types: [...opened.values()].map(({ path, reader }) => ({ path, types: reader.types })),
-      choose: (target) =>
-        Effect.forEach(names, ({ flag, path, sync }) => {
-          const source = opened.get(path) ?? Option.getOrThrow(target)
-          return Effect.map(
-            RecordArguments.chooseSync(source.reader, sync, flag),
-            (run): SyncSource => ({ path, source, run })
-          )
-        })
-    }
+) => Effect.Effect<
+  SyncSources,
+  RecordSource.RecordSourceError | ChooseError,
+  RecordServices | FileSystem.FileSystem | Scope.Scope
+> = Effect.fnUntraced(function* (names, { into, limits }) {
+  const paths = [...new Set(names.map(({ path }) => path))]
+  const share = Math.floor(cacheSizeBytes / Math.min(maxOpenCount, paths.length))
+  const options = { limits, cacheSizeBytes: Math.min(cacheBounds.maximum, Math.max(cacheBounds.minimum, share)) }
+  const chosen = new Map<SourceName, SyncSource>()
+  const known: KnownTypes = new Map()
+  const types: Array<TypeUnion.TypeSource> = []
+  for (const path of paths) {
+    if (Option.isSome(into) && (yield* StoreTarget.isSame(path, into.value))) continue
+    const { close, source } = yield* openOne(path, types.length < maxOpenCount, { ...options, known })
+    types.push({ path, types: knownOf(known, source.reader.types) })
+    for (const name of names) if (name.path === path) chosen.set(name, yield* chooseOne(name, source))
+    yield* close
+  }
+  return {
+    types,
+    choose: (target) =>
+      Effect.forEach(names, (name) => {
+        const found = chosen.get(name)
+        return found === undefined ? chooseOne(name, Option.getOrThrow(target)) : Effect.succeed(found)
+      })
+  }
+})
+
+const chooseOne = ({ flag, path, sync }: SourceName, source: Source.Source): Effect.Effect<SyncSource, ChooseError> =>
+  Effect.map(RecordArguments.chooseSync(source.reader, sync, flag), (run) => ({ path, source, run }))
+
+/** Types by their descriptions: of thousands of sources most have the same. */
+type KnownTypes = Map<string, RecordType.Any>
+
+const knownOf = (known: KnownTypes, types: ReadonlyArray<RecordType.Any>): ReadonlyArray<RecordType.Any> =>
+  types.map((type) => {
+    const description = JSON.stringify(RecordType.describe(type))
+    if (!known.has(description)) known.set(description, type)
+    return known.get(description)!
   })
+
+/** A source that is open, and what closes it where it need not stay so: it is then opened again when it is read. */
+interface Opened {
+  readonly source: Source.Source
+  readonly close: Effect.Effect<void>
+}
+
+const openOne = Effect.fnUntraced(function* (
+  path: string,
+  stays: boolean,
+  {
+    known,
+    ...options
+  }: RecordSource.OpenOptions & { readonly limits: Archive.ArchiveLimits; readonly known: KnownTypes }
+): Effect.fn.Return<Opened, RecordSource.RecordSourceError, RecordServices | Scope.Scope> {
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const source = yield* Scope.provide(RecordSource.open(path, options.limits, options), scope)
+  if (stays || !ReopenedSource.isCheap(source)) return { source, close: Effect.void }
+  let isClosed = false
+  const types = knownOf(known, source.reader.types)
+  const reopened = yield* ReopenedSource.make(source, () => isClosed, { ...options, types })
+  const close = Effect.suspend(() => {
+    isClosed = true
+    return Scope.close(scope, Exit.void)
+  })
+  return { source: reopened, close }
+})
 
 /** What comes before an id, and the id. */
 const namedPattern = /^(.+)#([^#/\\]+)$/s
