@@ -104,6 +104,7 @@ describe("icecore compact", () => {
       assert.strictEqual(yield* exported("out.icearch", second), yield* exported("base", second))
       const refused = yield* icecore(1, ["compact", "base", "source", "--output=out.icearch"])
       assert.match(failureLine(refused), /Cannot save archive out\.icearch: a file is there/)
+      yield* icecore(1, ["compact", "base", "source", "--output=out.icearch", "--dry-run"])
       yield* icecore(0, ["compact", "base", "source", "--output=out.icearch", "--overwrite", "--dry-run"])
       assert.strictEqual(JSON.parse(outputOf(yield* archive(0, ["info", "out.icearch", "--json"]))).encoding, "tar")
     }).pipe(Effect.scoped)
