@@ -10,7 +10,7 @@
  */
 import type { Zstd, ZstdStream } from "@icecore/codec"
 import type { Disk, DiskError, PackWriteError } from "@icecore/packfile"
-import { Effect, type Scope } from "effect"
+import { Effect, Option, type Scope } from "effect"
 import type { ArchiveError, ArchiveExists, ArchiveRefused } from "./ArchiveError.ts"
 import type { C1zError } from "./c1z/C1zError.ts"
 import { Engine, type EngineError, type EngineOpenError, type EngineReadError, type Reader } from "./Engine.ts"
@@ -180,11 +180,13 @@ export const verify: (
 /** An open store as what {@link save} takes. The engine is the one that the store was opened with. */
 export const sourceOf = (store: RecordStore): Effect.Effect<ArchiveSource, never, Engine> =>
   Effect.map(Engine, (engine) => {
-    const { database, engineName, flush, path } = store
+    const { currentSync, database, engineName, flush, path } = store
+    // Without a current sync all that was put is written, and a store that is only read could not be flushed.
+    const written = Effect.flatMap(currentSync, (current) => (Option.isNone(current) ? Effect.void : flush))
     return {
       path,
       engineName,
-      snapshot: Effect.andThen(flush, database.snapshot),
-      database: { engine, checkpoint: (target) => Effect.andThen(flush, database.checkpoint(target)) }
+      snapshot: Effect.andThen(written, database.snapshot),
+      database: { engine, checkpoint: (target) => Effect.andThen(written, database.checkpoint(target)) }
     }
   })

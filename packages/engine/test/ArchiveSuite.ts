@@ -237,6 +237,18 @@ export const cases: Readonly<Record<string, Case>> = {
       }
     }).pipe(on("sqlite")),
 
+  "a store that is opened for reads only is saved too": (directory) =>
+    Effect.gen(function* () {
+      const { text } = yield* Effect.scoped(stored(`${directory}/store`, 20))
+      const store = yield* open(`${directory}/store`, "readOnly")
+      const source = yield* Archive.sourceOf(store)
+      for (const encoding of encodings) {
+        const path = `${directory}/${encoding}`
+        yield* Archive.save({ source, path, encoding })
+        yield* expectEqual(yield* textOf((yield* Archive.open(path)).reader), text, `the text of ${encoding}`)
+      }
+    }).pipe(on("sqlite")),
+
   "an empty store comes back": (directory) =>
     Effect.gen(function* () {
       const store = yield* open(`${directory}/store`)

@@ -100,6 +100,24 @@ export const merged = (stored: RecordType.Description, declared: RecordType.Any)
   return { ...description, schema, version: Math.max(description.version, stored.version) }
 }
 
+/**
+ * The schema with the fields that types of another store have appended to its own, which they do not contradict; undefined when there are
+ * none. Indexes and recency stay.
+ */
+export const withAppended = (schema: StoreSchema, others: ReadonlyArray<RecordType.Any>): StoreSchema | undefined => {
+  let isChange = false
+  const types = schema.types.map((stored): StoredType => {
+    const { description } = stored
+    const other = others.find(({ name }) => name === description.name)
+    if (other === undefined) return stored
+    const both = merged(RecordType.describe(other), Result.getOrThrow(RecordType.fromDescription(description)))
+    if (JSON.stringify(both.schema) === JSON.stringify(description.schema)) return stored
+    isChange = true
+    return { ...stored, description: both }
+  })
+  return isChange ? { ...schema, types } : undefined
+}
+
 const mergedStruct = (stored: RecordShape.Struct, declared: RecordShape.Struct): RecordShape.Struct => {
   const count = Math.max(stored.fields.length, declared.fields.length)
   const fields = Array.from({ length: count }, (_, place): RecordShape.Field => {

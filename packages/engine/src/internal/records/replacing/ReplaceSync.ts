@@ -14,6 +14,7 @@ import {
   indexesKeyspace,
   metaKeyspace,
   recordsKeyspace,
+  schemaKey,
   syncBookKey,
   syncByTypeKey,
   syncBytes,
@@ -21,12 +22,13 @@ import {
   syncsKeyspace,
   type TypeLayout
 } from "../../../format/RecordLayout.ts"
-import { encodeSyncBook } from "../../../format/StoreSchema.ts"
+import { encodeSchema, encodeSyncBook, type StoreSchema } from "../../../format/StoreSchema.ts"
 import { StoreCorrupt, SyncInUse } from "../../../RecordError.ts"
 import type { RecordReadError } from "../../../RecordReader.ts"
 import type { RecordReplaceError, ReplaceSyncOptions, SyncReplacement, TypeChange } from "../../../RecordStore.ts"
-import { isFinished, SyncRun } from "../../../SyncRun.ts"
+import { isFinished, type SyncId, SyncRun } from "../../../SyncRun.ts"
 import type { SyncOutline, TransferPlan } from "../../../SyncTransfer.ts"
+import { withAppended } from "../opening/SchemaPlan.ts"
 import { noTag, readTypes } from "../reading/StoreTypes.ts"
 import * as RecordKeys from "../writing/RecordKeys.ts"
 import { bookOf } from "../writing/SyncSession.ts"
@@ -56,14 +58,39 @@ export const replaceSync: <E>(
   const going = yield* readOutline({ reader: old, path, sync })
   const planned = makePlan(going, coming, options.unfinished === undefined ? {} : { unfinished: options.unfinished })
   if (Result.isFailure(planned)) return yield* planned.failure
+  const ghost = ghostIn(coming, planned.success.run)
+  if (ghost !== undefined) return yield* ghost
   const { storedLayouts } = yield* readTypes({ reader: source, path: sourcePath, declared: undefined })
-  const work = makeWork(writer, options, { coming, going, old, plan: planned.success, sourceLayouts: storedLayouts })
+  const comingTypes = coming.types.filter(({ recordCount }) => recordCount > 0).map(({ type }) => type)
+  const schema = withAppended(writer.schema, comingTypes)
+  const sides = { coming, going, old, plan: planned.success, schema, sourceLayouts: storedLayouts }
+  const work = makeWork(writer, options, sides)
   yield* Effect.andThen(
     buildEntries(work),
-    Effect.suspend(() => database.replace(replacementsOf(work)))
+    Effect.suspend(() => replaceAll(work))
   ).pipe(Effect.onError(() => Effect.ignore(removeBuilt(work))))
   return summaryOf(work)
 }, Effect.scoped)
+
+/** The transaction. What the store knows of its schema changes with it. */
+const replaceAll = <E>(work: Work<E>): Effect.Effect<void, RecordReplaceError | E> => {
+  const { schema, writer } = work
+  const replacing = writer.database.replace(replacementsOf(work))
+  if (schema === undefined) return replacing
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.map(restore(replacing), () => {
+      writer.schema = schema
+    })
+  )
+}
+
+/** A finished run that counts records of a type which its store does not have. */
+const ghostIn = ({ path, sync, types }: SyncOutline, run: SyncRun): StoreCorrupt | undefined => {
+  if (!isFinished(run)) return undefined
+  const known = new Set(types.map(({ type }) => type.name))
+  const ghost = Object.entries(run.counts).find(([name, count]) => count !== 0 && !known.has(name))
+  return ghost === undefined ? undefined : otherCount({ path, sync, type: ghost[0], actual: 0, expected: ghost[1] })
+}
 
 interface Sides {
   readonly coming: SyncOutline
@@ -71,6 +98,8 @@ interface Sides {
   /** This store before. */
   readonly old: Reader
   readonly plan: TransferPlan
+  /** That of this store with the fields that the source has appended; undefined where there are none. */
+  readonly schema: StoreSchema | undefined
   /** The source's types, with its tags. */
   readonly sourceLayouts: ReadonlyArray<TypeLayout>
 }
@@ -196,8 +225,20 @@ const checkCount = <E>(
   const counted = coming.types.find((outline) => outline.type.name === type)?.recordCount ?? 0
   const expected = isFinished(plan.run) ? (plan.run.counts[type] ?? 0) : counted
   if (rowCount === expected) return Effect.void
-  const detail = `sync ${sync} has ${rowCount} records of type ${type}, expected ${expected}`
-  return Effect.fail(new StoreCorrupt({ path: sourcePath, part: "bookkeeping", detail }))
+  return Effect.fail(otherCount({ path: sourcePath, sync, type, actual: rowCount, expected }))
+}
+
+interface OtherCount {
+  readonly path: string
+  readonly sync: SyncId
+  readonly type: string
+  readonly actual: number
+  readonly expected: number
+}
+
+const otherCount = ({ actual, expected, path, sync, type }: OtherCount): StoreCorrupt => {
+  const detail = `sync ${sync} has ${actual} records of type ${type}, expected ${expected}`
+  return new StoreCorrupt({ path, part: "bookkeeping", detail })
 }
 
 const entryParts = <E>(work: Work<E>, layout: TypeLayout): ReadonlyArray<Replacement<RecordReadError | E>> => {
@@ -225,7 +266,7 @@ const entryParts = <E>(work: Work<E>, layout: TypeLayout): ReadonlyArray<Replace
 
 /** The run, its entry by type, and what is kept about it. */
 const runParts = <E>(work: Work<E>): ReadonlyArray<Replacement> => {
-  const { coming, going, plan, rest, sync } = work
+  const { coming, going, plan, rest, schema, sync } = work
   const { run } = plan
   const isBehind = coming.isBehind && !isFinished(run)
   const put = (keyspace: string, key: Uint8Array, value: () => Uint8Array): Replacement => ({
@@ -252,6 +293,7 @@ const runParts = <E>(work: Work<E>): ReadonlyArray<Replacement> => {
     put(metaKeyspace, syncBookKey(sync), () =>
       encodeSyncBook(bookOf(isBehind ? "behind" : "complete", countsOf(work)))
     ),
+    ...(schema === undefined ? [] : [put(metaKeyspace, schemaKey(), () => encodeSchema(schema))]),
     // Entries that were written aside, by this replacement or before.
     remove(metaKeyspace, { prefix: entryRunPrefix(sync) })
   ]

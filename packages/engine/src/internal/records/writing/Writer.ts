@@ -13,7 +13,8 @@ import type { SyncSession } from "./SyncSession.ts"
 
 /** The writing half of an open store. One operation at a time, under the lock. */
 export interface Writer extends MergeTarget {
-  readonly schema: StoreSchema
+  /** As it is stored: a sync that comes from another store may bring fields. */
+  schema: StoreSchema
   /** All types of the store, by name. */
   readonly layouts: ReadonlyMap<string, TypeLayout>
   /** What was put into the current sync and is not written; empty unless that is fresh. */
