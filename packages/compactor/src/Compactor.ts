@@ -4,7 +4,7 @@
  * - `compact`, `clone` and `copy` go through one `RecordStore.replaceSync` for each sync: base has all of the old sync or all of the new
  *   one, for its readers, after a failure, an interruption and a crash.
  * - `merge` and `diff` make a sync of their own, which is finished by one durable write, and gone when they fail.
- * - All of them read one moment of each source, stream, and hold no more memory the larger the syncs are.
+ * - All of them read one moment of each source (of a merge each group does), stream, and hold no more memory the larger the syncs are.
  * - `plan…` says what a call would do, and reads counts and samples for it, no more.
  */
 import type { RecordReader, RecordStore, SyncRun, SyncTransfer } from "@icecore/engine"

@@ -4,7 +4,7 @@
  * At most `fanIn` sorted inputs are read at once. Where there are more sources they are merged in groups, from the newest to the
  * oldest, and what the groups before came to is the newest input of each further one.
  */
-import { type RecordType, SyncChange, type SyncRun, SyncTransfer } from "@icecore/engine"
+import { type RecordType, RecordTypeChanged, SyncChange, type SyncRun, SyncTransfer, TypeUnion } from "@icecore/engine"
 import { Result } from "effect"
 import { CompactBaseFailed, CompactRefused, CompactSourceFailed } from "./CompactorError.ts"
 
@@ -97,6 +97,8 @@ export const plan = (options: MergePlanOptions): Result.Result<MergePlan, MergeP
     if (Result.isFailure(input)) return Result.fail(input.failure)
     inputs.push(input.success)
   }
+  const contradiction = contradictionIn(into, sources)
+  if (contradiction !== undefined) return Result.fail(contradiction)
   const newest = inputs.at(-1)
   if (newest === undefined) return refused("no source is given")
   const isPartial = inputs.every(({ run }) => SyncChange.isPartial(run))
@@ -144,6 +146,24 @@ const inputOf = (
     recordCount: sum(outline.types, (each) => (isChange(each) ? 0 : each.recordCount)),
     changeCount: sum(outline.types, (each) => (isChange(each) ? each.recordCount : 0))
   })
+}
+
+/** Sources may each have fields that the target lacks; these must not be others in the same place. */
+const contradictionIn = (
+  into: MergeTarget,
+  sources: ReadonlyArray<SyncTransfer.SyncOutline>
+): CompactBaseFailed | undefined => {
+  const united = TypeUnion.make([
+    into,
+    ...sources.map(({ path, types }) => ({
+      path,
+      types: types.filter(({ recordCount }) => recordCount > 0).map(({ type }) => type)
+    }))
+  ])
+  if (Result.isSuccess(united)) return undefined
+  const { detail, path, type } = united.failure
+  const cause = new RecordTypeChanged({ path: into.path, type, detail: `${detail} in a source before ${path}` })
+  return new CompactBaseFailed({ operation: "merge", base: into.path, cause })
 }
 
 /** The target as a store without the sync. */

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { SyncChange } from "@icecore/engine"
-import { batchSizeOf } from "../src/internal/merge/BatchSize.ts"
+import { batchBytesOf, batchSizeOf } from "../src/internal/merge/BatchSize.ts"
 import * as MergeStep from "../src/internal/merge/MergeStep.ts"
 import * as KeyMerge from "../src/kernel/KeyMerge.ts"
 import { Account, account } from "./MergeFixtures.ts"
@@ -78,5 +78,11 @@ describe("batchSizeOf", () => {
     assert.strictEqual(batchSizeOf({ laneCount: 64, recordBytes: 64 * 1024 }), 4)
     assert.strictEqual(batchSizeOf({ laneCount: 64, recordBytes: 16 * 1024 * 1024 }), 1)
     assert.strictEqual(batchSizeOf({ laneCount: 64, recordBytes: 0 }), 125)
+  })
+
+  it("batchBytesOf shares the same bytes, of which a stream takes no more than 8 MiB", () => {
+    assert.strictEqual(batchBytesOf(1), 8 * 1024 * 1024)
+    assert.strictEqual(batchBytesOf(64), 256 * 1024)
+    assert.strictEqual(batchBytesOf(3_000), 5_593)
   })
 })

@@ -82,9 +82,13 @@ export interface StreamOptions<T extends RecordType.Any> extends ReadOptions {
    * the order of an index has to be made from the records, as {@link ListOptions.scanLimit} says.
    */
   readonly batchSize?: number
+  /**
+   * Bytes of stored records with which a step ends, whatever it has: those of the last one may go over it. 1 to 8 MiB, the default.
+   */
+  readonly batchBytes?: number
 }
 
-export interface ListOptions<T extends RecordType.Any> extends Omit<StreamOptions<T>, "batchSize"> {
+export interface ListOptions<T extends RecordType.Any> extends Omit<StreamOptions<T>, "batchSize" | "batchBytes"> {
   /** 1 to 10,000, the default. */
   readonly pageSize?: number
   /** Of the page before this one, from a listing of the same type, index, sync and prefix. Default: the first page. */

@@ -123,6 +123,30 @@ describe("RecordReader", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("stream ends a step with so many bytes as it is told to, and refuses numbers that are none", () =>
+    Effect.gen(function* () {
+      const records = items(100).map((each) => ({ ...each, note: "n".repeat(1_000) }))
+      const reader = yield* readerOf(yield* openPlanted([{ id: finished, endedAt: 9, items: records }]))
+      for (const [batchBytes, stepCount] of [
+        [1, 100],
+        [10_000, 10],
+        [8 * 1024 * 1024, 1]
+      ] as const) {
+        const steps: Array<number> = []
+        const batches = Stream.mapArray(reader.stream(Item, { batchBytes }), (batch) => {
+          steps.push(batch.length)
+          return batch
+        })
+        assert.deepStrictEqual(yield* Stream.runCollect(batches), records)
+        assert.strictEqual(steps.length, stepCount)
+      }
+      for (const batchBytes of [0, 1.5, 8 * 1024 * 1024 + 1]) {
+        const failure = yield* Effect.flip(Stream.runCollect(reader.stream(Item, { batchBytes })))
+        assert.include(failure.message, `the number of bytes of a batch is ${batchBytes}, expected a whole number`)
+      }
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("stream gives all records in order, from the moment it starts", () =>
     Effect.gen(function* () {
       const records = items(2_500)

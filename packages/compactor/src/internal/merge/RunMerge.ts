@@ -5,7 +5,7 @@ import { type BaseWriteError, CompactBaseFailed, type CompactorError, CompactRef
 import * as KeyMerge from "../../kernel/KeyMerge.ts"
 import type { MergeOptions, MergeReport, MergeTypeReport } from "../../Merge.ts"
 import type { MergePlan, MergeTypePlan } from "../../MergePlan.ts"
-import { batchSizeOf } from "./BatchSize.ts"
+import { batchBytesOf, batchSizeOf } from "./BatchSize.ts"
 import {
   changesOf,
   type GroupInput,
@@ -93,7 +93,7 @@ const mergeGroup = Effect.fnUntraced(function* (
   position: number
 ): Effect.fn.Return<void, CompactorError, Scope.Scope> {
   const { into, plan, run, sources } = work
-  const inputs = yield* openSources(plan, sources, plan.groups[position]!)
+  const inputs = yield* openSources(into, plan, sources, plan.groups[position]!)
   if (plan.isPartial) for (const input of inputs) yield* requireTypes(into, input)
   if (position > 0) inputs.push(yield* openResult(plan, into, run.sync_id))
   const keepsChanges = plan.isPartial || position < plan.groups.length - 1
@@ -107,33 +107,41 @@ const mergeType = Effect.fnUntraced(function* (
   keepsChanges: boolean
 ): Effect.fn.Return<void, CompactorError, Scope.Scope> {
   const merge = MergeStep.make({ type, recordBytes, resultSource: work.plan.inputs.length, keepsChanges })
-  const batchSize = batchSizeOf({ laneCount: laneCountOf(inputs), recordBytes })
+  const laneCount = laneCountOf(inputs)
+  const bounds = { batchSize: batchSizeOf({ laneCount, recordBytes }), batchBytes: batchBytesOf(laneCount) }
   /** By the order of their lanes. */
   const pulls = new Map<number, Rows>()
   for (const input of inputs) {
     if (hasType(input, type)) {
       const lane = MergeStep.recordLane(type, input.source)
-      pulls.set(lane.order, yield* recordsOf(input, type, batchSize))
+      pulls.set(lane.order, yield* recordsOf(input, type, bounds))
       merge.dry.push(lane)
     }
     if (input.hasChanges && hasType(input, SyncChange.SyncChange)) {
       const lane = MergeStep.changeLane(input.source)
-      pulls.set(lane.order, yield* changesOf(input, type, batchSize))
+      pulls.set(lane.order, yield* changesOf(input, type, bounds))
       merge.dry.push(lane)
     }
   }
   let suppliedCount = 0
+  /** Batches that their bytes ended, since the last write: what is to be written may be as large. */
+  let shortCount = 0
   for (let isMore = true; isMore; ) {
     for (const lane of merge.dry) {
       yield* supply(merge, lane, pulls.get(lane.order)!)
       suppliedCount += lane.rows.length
-      if (suppliedCount < watchRowCount) continue
+      const isShort = lane.rows.length < bounds.batchSize
+      if (isShort) shortCount++
+      if (suppliedCount < watchRowCount && !isShort) continue
       suppliedCount = 0
       work.watchHeap()
     }
     merge.dry.length = 0
     isMore = MergeStep.proceed(merge)
-    if (isMore ? MergeStep.isFull(merge) : !MergeStep.isEmpty(merge)) yield* write(work, merge)
+    const isDue = isMore ? MergeStep.isFull(merge) || shortCount >= laneCount : true
+    if (!isDue || MergeStep.isEmpty(merge)) continue
+    yield* write(work, merge)
+    shortCount = 0
   }
 }, Effect.scoped)
 

@@ -70,26 +70,27 @@ export const nextAfter = (builder: PageBuilder): Option.Option<Uint8Array> =>
 const streamPageSize = 1_000
 const behindPageSize = 50_000
 
-/** Bytes of stored records that end a step: decoded ones take some times that. */
-const streamPageBytes: number = 8 * 1024 * 1024
+/** Bytes of stored records that end a step, at most: decoded ones take some times that. */
+export const maxBatchBytes: number = 8 * 1024 * 1024
 
 /** What of the records of a query to give, and how many in one step. */
 export interface StreamLimits {
   readonly filter: ((record: unknown) => boolean) | undefined
   readonly batchSize: number | undefined
+  readonly batchBytes: number | undefined
 }
 
 /** All records of a query, in the view. */
 export const streamRecords = (
   view: SyncView,
   query: ListQuery,
-  { batchSize = streamPageSize, filter }: StreamLimits
+  { batchBytes = maxBatchBytes, batchSize = streamPageSize, filter }: StreamLimits
 ): Stream.Stream<unknown, ListingError> => {
   const isBehind = view.book.indexes === "behind" && query.access._tag === "Index"
   const pageSize = isBehind || query.access._tag === "Records" ? behindPageSize : batchSize
   return Stream.paginate(undefined as Uint8Array | undefined, (after) =>
     Effect.map(
-      readPage(view, query, { filter, pageSize, scanLimit: Number.MAX_SAFE_INTEGER, maxBytes: streamPageBytes, after }),
+      readPage(view, query, { filter, pageSize, scanLimit: Number.MAX_SAFE_INTEGER, maxBytes: batchBytes, after }),
       (builder) => [builder.items, nextAfter(builder)] as const
     )
   )

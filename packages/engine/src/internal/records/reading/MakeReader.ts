@@ -15,7 +15,7 @@ import type * as RecordType from "../../../RecordType.ts"
 import type { SyncId } from "../../../SyncRun.ts"
 import { checkStore } from "../checking/CheckStore.ts"
 import { getRecord, getRecords } from "./KeyedReads.ts"
-import { streamRecords } from "./Listing.ts"
+import { maxBatchBytes, streamRecords } from "./Listing.ts"
 import { type AnyListOptions, checkCount, checkedQuery, listPage } from "./ListPage.ts"
 import { makeMemo, type StoreView, syncView } from "./ReadView.ts"
 import { latestFinished, readRun, readRuns } from "./RunReads.ts"
@@ -64,11 +64,13 @@ export const makeReader: (options: MakeOptions) => Effect.Effect<RecordReader, R
     }, Effect.scoped)
 
     const openStream = Effect.fnUntraced(function* (type: RecordType.Any, options: StreamOptions<RecordType.Any>) {
-      const { batchSize, filter } = options
+      const { batchBytes, batchSize, filter } = options
       if (batchSize !== undefined) yield* checkCount(path, { name: "batch size", value: batchSize, limit: maxPageSize })
+      if (batchBytes !== undefined)
+        yield* checkCount(path, { name: "number of bytes of a batch", value: batchBytes, limit: maxBatchBytes })
       const view = yield* syncView(yield* storeView(options.sync), options.sync)
       const query = yield* checkedQuery(path, yield* view.types.layoutFor(type), options)
-      return streamRecords(view, query, { batchSize, filter })
+      return streamRecords(view, query, { batchBytes, batchSize, filter })
     })
 
     const stats = Effect.fn("RecordReader.stats")(function* ({ sync, syncType }: StatsOptions = {}) {
