@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import type { Disk } from "@icecore/packfile"
 import { LiveDisk } from "@icecore/packfile/live"
-import { Cause, Effect, Exit, Layer, Option, type Scope, Stream } from "effect"
-import { type Database, Engine, type EngineOpenError, type Row } from "../src/Engine.ts"
+import { Cause, Effect, Exit, Fiber, Layer, Option, type Scope, Stream } from "effect"
+import { type Database, Engine, type EngineOpenError, type Reader, type Row } from "../src/Engine.ts"
 import { engineConformance, engineModel } from "../src/testing/index.ts"
 
 export interface StoredEngineUnderTest {
@@ -45,7 +45,7 @@ const startChild = (
   parameters: ReadonlyArray<string>
 ): Effect.Effect<ChildProcess, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(() => spawn(command, parameters, { stdio: ["ignore", "pipe", "inherit"] })),
+    Effect.sync(() => spawn(command, parameters, { stdio: ["pipe", "pipe", "inherit"] })),
     (child) => killed(child)
   )
 
@@ -64,7 +64,7 @@ const tagOf = (exit: Exit.Exit<unknown, { readonly _tag: string }>): string =>
         onSome: ({ _tag }) => _tag
       })
 
-const rows = (database: Database): Effect.Effect<ReadonlyArray<Row>, { readonly _tag: string }> =>
+const rows = (database: Reader): Effect.Effect<ReadonlyArray<Row>, { readonly _tag: string }> =>
   Stream.runCollect(database.scan("a"))
 
 export const describeStoredEngine = ({ adapter, dataName, layer }: StoredEngineUnderTest): void => {
@@ -101,6 +101,44 @@ export const describeStoredEngine = ({ adapter, dataName, layer }: StoredEngineU
       assert.isBelow(performance.now() - before, 1_000)
       yield* killed(holder)
       assert.strictEqual(tagOf(yield* Effect.exit(Effect.scoped(open(directory)))), "none")
+    })
+  )
+
+  test(
+    "open reads the old state at once, and refuses a second writer, while another process replaces it",
+    Effect.gen(function* () {
+      const directory = path.join(yield* temporaryDirectory, "db")
+      const replacer = yield* child("replace", directory)
+      assert.deepStrictEqual(yield* linesOf(replacer, (lines) => lines.length > 0), ["replacing"])
+      const engine = yield* Engine
+      const openToRead = engine.open({ path: directory, keyspaces: ["a", "missing"], mode: "readOnly" })
+      const before = performance.now()
+      const reader = yield* openToRead
+      const again = yield* openToRead
+      assert.strictEqual(tagOf(yield* Effect.exit(Effect.scoped(open(directory)))), "EngineLocked")
+      const snapshot = yield* reader.snapshot
+      for (const each of [reader, again]) assert.strictEqual((yield* rows(each)).length, 3)
+      assert.isBelow(performance.now() - before, 1_000)
+      const done = yield* Effect.forkChild(
+        linesOf(replacer, (lines) => lines.length > 0),
+        { startImmediately: true }
+      )
+      replacer.stdin!.write("go on\n")
+      assert.deepStrictEqual(yield* Fiber.join(done), ["done"])
+      for (const each of [reader, again, yield* openToRead]) {
+        const found = yield* rows(each)
+        assert.deepStrictEqual(
+          found.map(({ value }) => value[0]),
+          Array.from({ length: 200 }, (_, number) => number)
+        )
+      }
+      assert.strictEqual((yield* rows(snapshot)).length, 3)
+      // What has only been read so far can be written in the same process.
+      yield* killed(replacer)
+      const writer = yield* open(directory)
+      yield* writer.write((batch) => batch.deleteRange("a", {}))
+      for (const each of [reader, again, writer]) assert.strictEqual((yield* rows(each)).length, 0)
+      assert.strictEqual((yield* rows(snapshot)).length, 3)
     })
   )
 

@@ -12,7 +12,7 @@
  * Reads take the library's shared read transaction with `useReadTransaction`: calls with no commit between share one. A range that is given
  * no transaction is read in the open write transaction, also while that waits: then each is given one.
  */
-import { accessSync, constants, statSync } from "node:fs"
+import { accessSync, constants } from "node:fs"
 import type { RootDatabase, RootDatabaseOptionsWithPath } from "lmdb"
 import type { Durability } from "../Engine.ts"
 import { dataFiles } from "../internal/DataFiles.ts"
@@ -39,6 +39,18 @@ interface Environment {
   writeTxn: object | null
   /** Calls back off the event loop's thread's work, with the error when the sync failed. */
   readonly sync: (done: (error?: Error) => void) => void
+}
+
+/** What `openAsClass` returns: the class of a root database, and of the named ones that it opens. */
+interface OpenedClass {
+  new (name: null, options: RootDatabaseOptionsWithPath): RootDatabase<Uint8Array, Uint8Array>
+  readonly prototype: Opening
+}
+
+/** A database that is being opened. */
+interface Opening {
+  readonly ensureReadTxn: () => void
+  transactionSync: <A>(this: Opening, open: () => A) => A
 }
 
 /** `abortable`, `synchronous commit`, and LMDB's own `MDB_NOMETASYNC`. */
@@ -92,34 +104,32 @@ const create = async (lmdb: Lmdb, path: string): Promise<void> => {
   }
 }
 
-/** The files that this process has open for writing, by device and number. */
-const written = new Set<string>()
-
-const fileId = (path: string): string => {
-  const { dev, ino } = statSync(path)
-  return `${dev}:${ino}`
+/**
+ * The root database for a store that only reads.
+ *
+ * The library shares one environment among all who open a file in one process, and a read-only one would refuse a later writer: so it
+ * is one for writing wherever the file can be written. In such an environment the library opens databases, the root too, in write
+ * transactions, which wait for the writer of another process, and for ever for one of this thread. Here they are opened in read
+ * transactions, as the library does it in a read-only environment.
+ */
+const openToRead = (lmdb: Lmdb, path: string): RootDatabase<Uint8Array, Uint8Array> => {
+  const options = { ...rootOptions(path, !isWritable(path)), isRoot: true }
+  // Made for this one opening; nothing else asks it for a transaction, because nothing is written through it.
+  const Root = lmdb.openAsClass(options) as unknown as OpenedClass
+  Root.prototype.transactionSync = function (open) {
+    this.ensureReadTxn()
+    return open()
+  }
+  return new Root(null, options)
 }
 
-const open = async (lmdb: Lmdb, { keyspaces, path, readOnly }: StoreOpenOptions): Promise<Store> => {
-  // The library shares one environment among those who open a file in one process: a read-only one would refuse the writer. Beside
-  // a writer it is that one's, and must be taken as read-only: otherwise keyspaces are opened by write transactions, which would wait
-  // for one that this thread has to go on with.
-  const isBesideWriter = readOnly && written.has(fileId(path))
-  const root = lmdb.open<Uint8Array, Uint8Array>(rootOptions(path, isBesideWriter || (readOnly && !isWritable(path))))
+const open = async (lmdb: Lmdb, options: StoreOpenOptions): Promise<Store> => {
+  const { keyspaces, path, readOnly } = options
+  const root = readOnly ? openToRead(lmdb, path) : lmdb.open<Uint8Array, Uint8Array>(rootOptions(path, false))
   try {
     const marker = requireLayout(root)
     const databases = keyspaces.map((name) => openNamed(root, name, { create: !readOnly, encoder: valueCodec }))
-    const store = makeStore(root, { keyspaces, path, readOnly }, marker, databases)
-    if (readOnly) return store
-    const id = fileId(path)
-    written.add(id)
-    return {
-      ...store,
-      close: () => {
-        written.delete(id)
-        return store.close()
-      }
-    }
+    return makeStore(root, options, marker, databases)
   } catch (cause) {
     await root.close()
     throw cause

@@ -1,7 +1,7 @@
 /** Replacing ranges. */
 import * as assert from "node:assert/strict"
 import { Deferred, Effect, Fiber, Option, Stream } from "effect"
-import { maxKeySizeBytes, maxValueSizeBytes, type Row } from "../../Engine.ts"
+import { maxKeySizeBytes, maxValueSizeBytes, type Reader, type Row } from "../../Engine.ts"
 import { bytes, type CaseDefinition, define, failure, putAll, rowsOf, scanTexts, session, text } from "./Subject.ts"
 
 export const replaceCases: ReadonlyArray<CaseDefinition> = [
@@ -196,6 +196,45 @@ export const replaceCases: ReadonlyArray<CaseDefinition> = [
         })
       )
     })
+  ),
+  define(
+    "replace is not seen before it is done by readers that were opened before the writer, nor by ones opened since",
+    (subject) =>
+      Effect.gen(function* () {
+        yield* session(subject, (database) => putAll(database, "a", "k=old"))
+        const reader = yield* subject.open({ mode: "readOnly", keyspaces: ["a", "none"] })
+        const earlier = yield* reader.snapshot
+        const state = Effect.fnUntraced(function* (from: Reader) {
+          const [floor] = yield* from.floorMany("a", [bytes("z")])
+          assert.deepEqual(yield* from.floor("a", bytes("z")), floor)
+          return [...(yield* scanTexts(from, "a")), text(Option.getOrThrow(floor!).key)]
+        })
+        yield* session(
+          subject,
+          (writer) =>
+            Effect.gen(function* () {
+              const read = Effect.scoped(
+                Effect.gen(function* () {
+                  const during = yield* subject.open({ mode: "readOnly", keyspaces: ["none", "a", "b"] })
+                  for (const each of [reader, earlier, yield* reader.snapshot, during, yield* during.snapshot])
+                    assert.deepEqual(yield* state(each), ["k=old", "k"])
+                })
+              )
+              const rows = Stream.concat(
+                rowsOf("k=new"),
+                Stream.concat(Stream.drain(Stream.fromEffect(read)), rowsOf("l=new"))
+              )
+              yield* writer.replace([{ keyspace: "a", range: {}, rows }])
+              for (const each of [writer, reader]) assert.deepEqual(yield* state(each), ["k=new", "l=new", "l"])
+              assert.deepEqual(yield* state(earlier), ["k=old", "k"])
+              yield* putAll(writer, "none", "k=made")
+            }),
+          { keyspaces: ["b", "none", "a"] }
+        )
+        yield* session(subject, (writer) => putAll(writer, "a", "m=after"))
+        assert.deepEqual(yield* state(reader), ["k=new", "l=new", "m=after", "m"])
+        assert.deepEqual(yield* state(earlier), ["k=old", "k"])
+      })
   ),
   define("replace empties ranges of any number of rows, exactly", (subject) =>
     session(subject, (database) =>
