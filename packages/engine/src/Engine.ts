@@ -138,7 +138,7 @@ export type EngineError = EngineWriteError | EngineOpenError
 
 /**
  * `create`: opened, made when missing (or half made). `existing`: must exist. `readOnly`: must exist, takes no write and no
- * writer's lock.
+ * writer's lock, and waits for no write that is under way, of this process or another.
  */
 export type OpenMode = "create" | "existing" | "readOnly"
 
