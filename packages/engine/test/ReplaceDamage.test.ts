@@ -99,6 +99,34 @@ it.effect("RecordStore.replaceSync refuses a source that has more or fewer recor
 )
 
 it.effect(
+  "RecordStore.replaceSync refuses a source of whose index entries are missing, or that has more than records",
+  () =>
+    Effect.gen(function* () {
+      const rows = rowsOf([whole])
+      const changed = (tagged: (entries: LogicalRows["indexes"]) => LogicalRows["indexes"]) =>
+        refusing(
+          Effect.gen(function* () {
+            const database = yield* openMemory
+            const indexes = blocksOf(tagged(rows.indexes))
+            yield* plantBlocks(database, { ...rows, records: blocksOf(rows.records), indexes })
+            return yield* database.snapshot
+          })
+        )
+      const [first] = rows.indexes
+      const missing = yield* changed((entries) => entries.filter((entry) => entry !== first))
+      assert.deepInclude(missing, { _tag: "StoreCorrupt", path: sourcePath, part: "bookkeeping" })
+      assert.match(missing.message, /index by_group of record type Item has 29 entries, expected 30/)
+      const more = yield* changed((entries) => [
+        ...entries,
+        ...entries
+          .filter(({ key }) => key[1] === first!.key[1])
+          .map(({ key, value }) => ({ key: Uint8Array.of(...key, 1), value }))
+      ])
+      assert.match(more.message, /index by_group of record type Item has 60 entries, expected 30/)
+    })
+)
+
+it.effect(
   "RecordStore.replaceSync refuses a source without the bookkeeping of the sync, and one that is no store",
   () =>
     Effect.gen(function* () {

@@ -36,6 +36,7 @@ import type { Writer } from "../writing/Writer.ts"
 import * as BlockFeed from "./BlockFeed.ts"
 import * as BlockOutput from "./BlockOutput.ts"
 import * as BuiltEntries from "./BuiltEntries.ts"
+import { entryCountProblem } from "./EntryCount.ts"
 import * as EntrySteps from "./EntrySteps.ts"
 import { readOutline } from "./Outline.ts"
 import * as RecordSteps from "./RecordSteps.ts"
@@ -254,7 +255,10 @@ const entryParts = <E>(work: Work<E>, layout: TypeLayout): ReadonlyArray<Replace
       const output = BlockOutput.make({ tag, targetSizeBytes, tally })
       if (action === "build") return BuiltEntries.begin(writer, built.get(tag), output)
       const sourceTag = action === "copy" ? source?.indexes.find((index) => index.name === name)?.tag : undefined
-      return Effect.succeed(EntrySteps.make(sourceFeed(work, indexesKeyspace, sourceTag), output))
+      const steps = EntrySteps.make(sourceFeed(work, indexesKeyspace, sourceTag), output)
+      if (action !== "copy") return Effect.succeed(steps)
+      const checked = Effect.tap(steps.next, (isEnd) => (isEnd ? checkEntries(work, layout, name, tally) : Effect.void))
+      return Effect.succeed({ ...steps, next: checked })
     })
     return {
       keyspace: indexesKeyspace,
@@ -262,6 +266,19 @@ const entryParts = <E>(work: Work<E>, layout: TypeLayout): ReadonlyArray<Replace
       rows: stepRows({ begin, pause })
     }
   })
+}
+
+/** The records are those that come: their number was checked before, or counted. */
+const checkEntries = <E>(
+  { coming, options: { sourcePath, sync } }: Work<E>,
+  { type }: TypeLayout,
+  index: string,
+  { rowCount }: Tally
+): Effect.Effect<void, StoreCorrupt> => {
+  const { recordCount } = coming.types.find((outline) => outline.type.name === type.name)!
+  const problem = entryCountProblem({ type, index, recordCount, entryCount: rowCount })
+  if (problem === undefined) return Effect.void
+  return Effect.fail(new StoreCorrupt({ path: sourcePath, part: "bookkeeping", detail: `sync ${sync}: ${problem}` }))
 }
 
 /** The run, its entry by type, and what is kept about it. */
