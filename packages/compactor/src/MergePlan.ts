@@ -69,6 +69,8 @@ export interface MergePlan {
   readonly groups: ReadonlyArray<ReadonlyArray<number>>
   /** By name: those of which a source has records or, where a source has changes, all of the target's. */
   readonly types: ReadonlyArray<MergeTypePlan>
+  /** The target's types with the fields that sources with records of them have appended. */
+  readonly unitedTypes: ReadonlyArray<RecordType.Any>
   /** Records of all sources, without changes: the result has no more. */
   readonly recordCount: number
   /** Changes of all sources. */
@@ -97,8 +99,8 @@ export const plan = (options: MergePlanOptions): Result.Result<MergePlan, MergeP
     if (Result.isFailure(input)) return Result.fail(input.failure)
     inputs.push(input.success)
   }
-  const contradiction = contradictionIn(into, sources)
-  if (contradiction !== undefined) return Result.fail(contradiction)
+  const united = unite(into, sources)
+  if (Result.isFailure(united)) return Result.fail(united.failure)
   const newest = inputs.at(-1)
   if (newest === undefined) return refused("no source is given")
   const isPartial = inputs.every(({ run }) => SyncChange.isPartial(run))
@@ -120,6 +122,7 @@ export const plan = (options: MergePlanOptions): Result.Result<MergePlan, MergeP
     inputs,
     groups: groupsOf(inputs.length, fanIn),
     types,
+    unitedTypes: united.success,
     recordCount: sum(types, ({ recordCount }) => recordCount),
     changeCount,
     bytes: sum(types, ({ recordBytes, recordCount }) => recordBytes * recordCount)
@@ -149,10 +152,10 @@ const inputOf = (
 }
 
 /** Sources may each have fields that the target lacks; these must not be others in the same place. */
-const contradictionIn = (
+const unite = (
   into: MergeTarget,
   sources: ReadonlyArray<SyncTransfer.SyncOutline>
-): CompactBaseFailed | undefined => {
+): Result.Result<ReadonlyArray<RecordType.Any>, CompactBaseFailed> => {
   const united = TypeUnion.make([
     into,
     ...sources.map(({ path, types }) => ({
@@ -160,10 +163,10 @@ const contradictionIn = (
       types: types.filter(({ recordCount }) => recordCount > 0).map(({ type }) => type)
     }))
   ])
-  if (Result.isSuccess(united)) return undefined
+  if (Result.isSuccess(united)) return Result.succeed(united.success)
   const { detail, path, type } = united.failure
   const cause = new RecordTypeChanged({ path: into.path, type, detail: `${detail} in a source before ${path}` })
-  return new CompactBaseFailed({ operation: "merge", base: into.path, cause })
+  return Result.fail(new CompactBaseFailed({ operation: "merge", base: into.path, cause }))
 }
 
 /** The target as a store without the sync. */

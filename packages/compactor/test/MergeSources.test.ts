@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Engine, RecordStore, RecordType, SyncChange } from "@icecore/engine"
+import { type Engine, RecordReader, RecordStore, RecordType, SyncChange } from "@icecore/engine"
 import * as MemoryEngine from "@icecore/engine/memory"
 import { Effect, Schema, type Scope } from "effect"
 import { Merge, Source } from "../src/index.ts"
@@ -124,6 +124,25 @@ describe("Merge of sources", () => {
         /^Cannot merge into \/into: .*record type Note: field 1 is number, stored as text in a source before \/source1$/
       )
       yield* Merge.merge({ sources: sources.slice(1), into })
+      // Those that came before stand against it too.
+      const later = yield* Effect.flip(Merge.merge({ sources: sources.slice(0, 1), into }))
+      assert.match(later.message, /record type Note: field 1 is number, stored as text/)
+    })
+  )
+
+  test(
+    "merge shows fields that only sources declared to who reads the result without a declaration",
+    Effect.gen(function* () {
+      const type = Note({ text: Schema.optionalKey(Schema.String) })
+      const store = yield* RecordStore.open({ path: "/source", types: [type] })
+      yield* store.startSync({ type: "full" })
+      yield* store.put(type, [{ id: "a", text: "hello" }])
+      yield* store.endSync()
+      const into = yield* openMemory("/into", [Note({})])
+      const { run } = yield* Merge.merge({ sources: [{ source: yield* Source.ofStore(store) }], into })
+      const undeclared = yield* RecordReader.make({ reader: into.database.snapshot, path: "/into" })
+      const { items } = yield* undeclared.list(undeclared.types[0]!, { sync: run.sync_id })
+      assert.deepStrictEqual<unknown>(items, [{ id: "a", text: "hello" }])
     })
   )
 })

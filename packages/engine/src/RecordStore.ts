@@ -212,6 +212,12 @@ export interface RecordStore extends RecordReader {
   readonly replaceSync: <E = never>(
     options: ReplaceSyncOptions<E>
   ) => Effect.Effect<SyncReplacement, RecordReplaceError | E>
+  /**
+   * Keeps in the schema the fields that other stores have appended to types of this one, for records of theirs that are put: such
+   * fields are stored, and without this only a declaration would show them. Durable with the next durable call. A type that contradicts
+   * what is stored is refused with {@link RecordTypeChanged}, and none is kept; one that the store does not have is passed over.
+   */
+  readonly adoptFields: (types: ReadonlyArray<RecordType.Any>) => Effect.Effect<void, RecordReadError>
   /** Removes a sync whole, by one durable transaction; none is current if it was that one. Gives its run; none: there was no such sync. */
   readonly removeSync: (sync: SyncId) => Effect.Effect<Option.Option<SyncRun>, RecordWriteError>
   /** Writes out what was put and makes it durable, without a token. */

@@ -105,6 +105,33 @@ it.effect("RecordStore.replaceSync leaves the schema as it was when it is interr
   )
 )
 
+it.effect(
+  "RecordStore.adoptFields keeps fields of other types for good, all of them or none, and passes over types that are not there",
+  () =>
+    inMemory(
+      Effect.gen(function* () {
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const base = yield* openAt(basePath, [plain])
+            const before = yield* allRows(base.database)
+            const failure = yield* Effect.flip(base.adoptFields([withText, withNumber]))
+            assert.deepInclude(failure, { _tag: "RecordTypeChanged", path: basePath, type: "Note" })
+            yield* base.adoptFields([itemType])
+            assert.deepStrictEqual(yield* allRows(base.database), before)
+            yield* base.adoptFields([withText, itemType])
+            yield* fill(base, syncA, [[plain, [{ id: "a", owner: "x" }]]])
+            assert.strictEqual((yield* Effect.flip(base.adoptFields([withNumber])))._tag, "RecordTypeChanged")
+          })
+        )
+        const again = yield* openAt(basePath, [])
+        assert.deepStrictEqual(
+          again.types.map(({ name, shape }) => [name, ...shape.fields.map((field) => field.name)]),
+          [["Note", "id", "owner", "text"]]
+        )
+      })
+    )
+)
+
 it.effect("RecordStore.replaceSync refuses a source that counts records of a type that nobody has", () =>
   inMemory(
     Effect.gen(function* () {

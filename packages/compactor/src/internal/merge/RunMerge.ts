@@ -29,7 +29,8 @@ export const runMerge = (options: MergeOptions, plan: MergePlan): Effect.Effect<
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const { into } = options
-      const { parent, sourceIds, type } = plan
+      const { parent, sourceIds, type, unitedTypes } = plan
+      yield* intoBase(into, into.adoptFields(unitedTypes))
       const run = yield* intoBase(into, into.startSync({ type, parent, sources: sourceIds }))
       const work: MergeWork = {
         ...options,

@@ -15,6 +15,7 @@ import { removeSync } from "../writing/RemoveSync.ts"
 import { isSettled } from "../writing/Settle.ts"
 import { checkpointSync, endSync, resumeSync, startSync } from "../writing/SyncLife.ts"
 import { alone, settleCurrent, settleFor, type Writer } from "../writing/Writer.ts"
+import { adoptFields } from "./AdoptFields.ts"
 import { openSchema } from "./OpenSchema.ts"
 import { defaultArenaBytes, maxArenaBytes, minArenaBytes } from "./StoreLimits.ts"
 
@@ -82,6 +83,7 @@ const operations = (writer: Writer, database: Database, engineName: string): Ope
   delete: (type, key) => Effect.map(alone(writer, removeMany(writer, type, [key])), (count) => count > 0),
   deleteMany: (type, keys) => alone(writer, removeMany(writer, type, keys)),
   cleanup: (policy, options = {}) => alone(writer, cleanup(writer, policy, options)),
+  adoptFields: (types) => alone(writer, adoptFields(writer, types)),
   // Not `alone`: it may be interrupted.
   replaceSync: (options) => writer.lock.withPermits(1)(replaceSync(writer, options)),
   removeSync: (sync) => alone(writer, removeSync(writer, sync)),
