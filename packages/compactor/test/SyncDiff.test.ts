@@ -66,6 +66,29 @@ const last = (store: RecordStore.RecordStore) => Effect.map(store.latestFinished
 
 describe("SyncDiff", () => {
   test(
+    "diff refuses to go on when somebody makes another sync current, which gets nothing of it and is not ended",
+    Effect.gen(function* () {
+      const { diff, into, options } = yield* sides([], grantsOf(0, 3_000, 1))
+      let isBegun = false
+      const onProgress = ({ bytes }: SyncDiff.DiffProgress) => {
+        if (bytes === 0 || isBegun) return Effect.void
+        isBegun = true
+        return Effect.asVoid(Effect.orDie(into.startSync({ type: "mine", syncId: C })))
+      }
+      const error = yield* Effect.flip(diff({ ...options, onProgress }))
+      assert.match(
+        `${error._tag} ${error.message}`,
+        /^CompactRefused Cannot diff into .*somebody made another one current/
+      )
+      assert.deepStrictEqual(
+        (yield* into.listSyncs).map(({ sync_id }) => sync_id),
+        [C]
+      )
+      assert.deepStrictEqual((yield* into.endSync()).counts, {})
+    })
+  )
+
+  test(
     "diff holds what was added and changed, says of each what it is, and of what was removed that it was",
     Effect.gen(function* () {
       const changed = { ...grantOf(2, 1), needs_expansion: true, annotations: [] }

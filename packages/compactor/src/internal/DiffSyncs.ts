@@ -31,6 +31,7 @@ import {
 } from "../SyncDiff.ts"
 import type { Throttle } from "../Throttle.ts"
 import * as Moment from "./Moment.ts"
+import { requireCurrent } from "./OwnSync.ts"
 import { stepAfter } from "./Steps.ts"
 
 export const diff: (throttle: Throttle, options: DiffOptions) => Effect.Effect<DiffReport, CompactorError> =
@@ -41,15 +42,18 @@ export const diff: (throttle: Throttle, options: DiffOptions) => Effect.Effect<D
     const applied = yield* wholeSideOf(options, options.applied)
     const sources = [...new Set([base.run.sync_id, applied.run.sync_id])]
     const type = options.type ?? defaultDiffType
-    const work = Effect.gen(function* () {
-      const types = yield* store(throttle, options, base, applied)
+    const fill = Effect.fnUntraced(function* (own: SyncRun.SyncId) {
+      const types = yield* store(throttle, options, { base, applied, own })
+      yield* requireCurrent("diff", into, own)
       const run = yield* Effect.mapError(into.endSync(), intoFailure(options))
       return { run, types }
     })
     return yield* Effect.uninterruptibleMask((restore) =>
       into.startSync({ type, parent: base.run.sync_id, sources }).pipe(
         Effect.mapError(intoFailure(options)),
-        Effect.flatMap(({ sync_id }) => Effect.onError(restore(work), () => Effect.ignore(into.removeSync(sync_id))))
+        Effect.flatMap(({ sync_id }) =>
+          Effect.onError(restore(fill(sync_id)), () => Effect.ignore(into.removeSync(sync_id)))
+        )
       )
     )
   }, Effect.scoped)
@@ -116,15 +120,22 @@ const sizeOf = ({ types }: SyncTransfer.SyncOutline): number =>
 /** Bytes of a change, about: the names, the key of its record, its entry. */
 const changeBytes = 128
 
-/** Puts what differs into the current sync. */
+interface Sides {
+  readonly base: Side
+  readonly applied: Side
+  /** The sync that takes what differs. */
+  readonly own: SyncRun.SyncId
+}
+
+/** Puts what differs into its sync, which is current. */
 const store = Effect.fnUntraced(function* (
   throttle: Throttle,
   options: DiffOptions,
-  base: Side,
-  applied: Side
+  { applied, base, own }: Sides
 ): Effect.fn.Return<DiffReport["types"], CompactorError> {
   const { ignoredFields = [], into, onProgress } = options
   const summaries = new Map<string, RecordComparison.TypeSummary>()
+  const intoBase = Effect.mapError(intoFailure(options))
   const passStep = stepAfter(throttle, onProgress)
   const appliedAt = applied.run.ended_at ?? applied.run.started_at
   const bytesOf = new Map(applied.outline.types.map(({ recordBytes, type }) => [type.name, recordBytes]))
@@ -134,11 +145,10 @@ const store = Effect.fnUntraced(function* (
     const records = step.differences.flatMap(({ right }) => Option.toArray(right))
     const [first] = step.differences
     if (first !== undefined) {
-      yield* into.put(typeIn(into, first.type), records)
-      yield* into.put(
-        SyncChange.SyncChange,
-        step.differences.map((each) => changeOf(each, appliedAt))
-      )
+      yield* requireCurrent("diff", into, own)
+      yield* intoBase(into.put(typeIn(into, first.type), records))
+      const changes = step.differences.map((each) => changeOf(each, appliedAt))
+      yield* intoBase(into.put(SyncChange.SyncChange, changes))
     }
     totals = {
       rowCount: totals.rowCount + step.leftCount + step.rightCount,
@@ -154,7 +164,7 @@ const store = Effect.fnUntraced(function* (
   })
   yield* Stream.runForEach(
     Stream.mapError(steps, (cause) => (base.moment.hasFailedWith(cause) ? base : applied).moment.asFailure(cause)),
-    (step) => Effect.mapError(take(step), intoFailure(options))
+    take
   )
   return [...summaries.values()]
 })

@@ -1,10 +1,11 @@
 /** Does what a merge's plan says. */
 import { HeapWatch, type RecordStore, SyncChange, type SyncRun } from "@icecore/engine"
-import { Effect, Option, Pull, type Scope } from "effect"
-import { type BaseWriteError, CompactBaseFailed, type CompactorError, CompactRefused } from "../../CompactorError.ts"
+import { Effect, Pull, type Scope } from "effect"
+import { type BaseWriteError, CompactBaseFailed, type CompactorError } from "../../CompactorError.ts"
 import * as KeyMerge from "../../kernel/KeyMerge.ts"
 import type { MergeOptions, MergeReport, MergeTypeReport } from "../../Merge.ts"
 import type { MergePlan, MergeTypePlan } from "../../MergePlan.ts"
+import { requireCurrent } from "../OwnSync.ts"
 import { batchBytesOf, batchSizeOf } from "./BatchSize.ts"
 import {
   changesOf,
@@ -60,7 +61,7 @@ type Counts = { -readonly [K in Exclude<keyof MergeTypeReport, "type">]: MergeTy
 const fill = Effect.fnUntraced(function* (work: MergeWork): Effect.fn.Return<MergeReport, CompactorError> {
   const { counts, into, plan } = work
   for (const position of plan.groups.keys()) yield* mergeGroup(work, position)
-  yield* requireCurrent(work)
+  yield* requireCurrent("merge", into, work.run.sync_id)
   const run = yield* intoBase(into, into.endSync())
   yield* Effect.logInfo("Merged syncs").pipe(
     Effect.annotateLogs({ into: into.path, sync: run.sync_id, sources: plan.inputs.length, records: plan.recordCount })
@@ -170,7 +171,7 @@ const write = Effect.fnUntraced(function* (
 ): Effect.fn.Return<void, CompactorError> {
   const { counts, into, onProgress, totals } = work
   const { changePuts, changeRemovals, puts, removals } = step
-  yield* requireCurrent(work)
+  yield* requireCurrent("merge", into, work.run.sync_id)
   if (puts.length > 0) yield* intoBase(into, into.put(type, puts))
   if (removals.length > 0) yield* intoBase(into, into.deleteMany(type, removals))
   if (changePuts.length > 0) yield* intoBase(into, into.put(SyncChange.SyncChange, changePuts))
@@ -185,17 +186,3 @@ const write = Effect.fnUntraced(function* (
   MergeStep.clear(step)
   if (onProgress !== undefined) yield* onProgress({ ...totals })
 })
-
-/** Whoever makes another sync current while a merge fills its own would get its records. */
-const requireCurrent = ({ into, run }: MergeWork): Effect.Effect<void, CompactRefused> =>
-  Effect.flatMap(into.currentSync, (current) =>
-    Option.isSome(current) && current.value.sync_id === run.sync_id
-      ? Effect.void
-      : Effect.fail(
-          new CompactRefused({
-            operation: "merge",
-            base: into.path,
-            detail: `its current sync is not ${run.sync_id}, which the merge fills: somebody made another one current, or removed it`
-          })
-        )
-  )
