@@ -22,33 +22,42 @@ export interface StorePlace {
 /** The engine of a kind that is one. */
 export const engineOf = (kind: StoreKind): Layer.Layer<Engine> => enginePeers.find(({ name }) => name === kind)!.engine
 
-/** The store of a place, made if it is not there, open for the scope. */
+/** Memory of a store: less beside many sources, which take theirs. */
+const memoryOf = (sourceCount: number): Pick<RecordStore.RecordStoreOptions, "arenaBytes" | "cacheSizeBytes"> =>
+  sourceCount < 16 ? {} : { arenaBytes: 2 * 1024 * 1024, cacheSizeBytes: 2 * 1024 * 1024 }
+
+/** The store of a place, made if it is not there, open for the scope, with the memory that `icecore merge` gives it beside so many sources. */
 export const openBase: (
-  place: StorePlace
-) => Effect.Effect<RecordStore.RecordStore, RecordStore.RecordOpenError, Scope.Scope> = Effect.fnUntraced(function* ({
-  kind,
-  path
-}: StorePlace) {
-  return yield* Effect.provideContext(RecordStore.open({ path, types }), yield* Layer.build(engineOf(kind)))
+  place: StorePlace,
+  sourceCount?: number
+) => Effect.Effect<RecordStore.RecordStore, RecordStore.RecordOpenError, Scope.Scope> = Effect.fnUntraced(function* (
+  { kind, path }: StorePlace,
+  sourceCount = 1
+) {
+  const options = { path, types, ...memoryOf(sourceCount) }
+  return yield* Effect.provideContext(RecordStore.open(options), yield* Layer.build(engineOf(kind)))
 })
 
-/** What all open sources together keep of their pages or rows, and each at least and at most: as the commands have it. */
-const cacheSizeBytes = 64 * 1024 * 1024
-const cacheBounds = { minimum: 256 * 1024, maximum: 8 * 1024 * 1024 } as const
+/** What each of so many open sources keeps of its pages or rows: as `icecore merge` has it. */
+const cacheOf = (kind: StoreKind, sourceCount: number): { readonly cacheSizeBytes: number } => {
+  const kibibyte = 1024
+  const [total, least] = kind === "pack" ? [8_192 * kibibyte, 128 * kibibyte] : [4_096 * kibibyte, 64 * kibibyte]
+  return { cacheSizeBytes: Math.max(least, Math.floor(total / sourceCount)) }
+}
 
 /** What lies at places, open for reading in the scope. */
 export const openSources: (
   places: ReadonlyArray<StorePlace>
 ) => Effect.Effect<ReadonlyArray<Source.Source>, unknown, Scope.Scope> = Effect.fnUntraced(function* (places) {
-  const share = Math.floor(cacheSizeBytes / places.length)
-  const cache = { cacheSizeBytes: Math.min(cacheBounds.maximum, Math.max(cacheBounds.minimum, share)) }
   const sources: Array<Source.Source> = []
-  for (const { kind, path } of places)
+  for (const { kind, path } of places) {
+    const cache = cacheOf(kind, places.length)
     sources.push(
       kind === "pack"
         ? yield* Effect.provideContext(Archive.open(path, cache), yield* Layer.build(archiveServices))
         : yield* Effect.provideContext(StoreDirectory.open(path, cache), yield* Layer.build(engineOf(kind)))
     )
+  }
   return sources
 })
 

@@ -48,7 +48,7 @@ const put: Doing = Effect.fnUntraced(function* (into, sources) {
 })
 
 const program = Effect.gen(function* () {
-  const base = yield* openBase(place)
+  const base = yield* openBase(place, places.length)
   const sources = yield* openSources(places)
   const before = process.cpuUsage()
   const start = performance.now()
