@@ -73,11 +73,11 @@ describe("MergeStep", () => {
 describe("batchSizeOf", () => {
   it("batchSizeOf shares what may be ahead among all lanes, by count and by bytes, and leaves each a record", () => {
     assert.strictEqual(batchSizeOf({ laneCount: 1, recordBytes: 100 }), 1_000)
-    assert.strictEqual(batchSizeOf({ laneCount: 64, recordBytes: 100 }), 125)
+    assert.strictEqual(batchSizeOf({ laneCount: 64, recordBytes: 100 }), 62)
     assert.strictEqual(batchSizeOf({ laneCount: 2_000, recordBytes: 100 }), 16)
     assert.strictEqual(batchSizeOf({ laneCount: 64, recordBytes: 64 * 1024 }), 4)
     assert.strictEqual(batchSizeOf({ laneCount: 64, recordBytes: 16 * 1024 * 1024 }), 1)
-    assert.strictEqual(batchSizeOf({ laneCount: 64, recordBytes: 0 }), 125)
+    assert.strictEqual(batchSizeOf({ laneCount: 64, recordBytes: 0 }), 62)
   })
 
   it("batchBytesOf shares the same bytes, of which a stream takes no more than 8 MiB", () => {

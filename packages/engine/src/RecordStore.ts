@@ -61,6 +61,8 @@ export interface RecordStoreOptions {
   readonly mode?: OpenMode
   /** Memory for rows that are not yet written, in a fresh sync. Default 16 MiB, 1 MiB to 512 MiB. */
   readonly arenaBytes?: number
+  /** As `OpenOptions.cacheSizeBytes` of the engine. */
+  readonly cacheSizeBytes?: number
 }
 
 export interface StartSyncOptions {

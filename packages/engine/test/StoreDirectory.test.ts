@@ -30,6 +30,19 @@ for (const [name, engine] of Object.entries(engines)) {
   const services = Layer.provideMerge(engine, LiveDisk.layer)
 
   describe(`StoreDirectory on ${name}`, () => {
+    it.live("open of many stores with the same types makes these once", () =>
+      Effect.gen(function* () {
+        const parent = yield* directory
+        const types: Array<RecordType.Any | undefined> = []
+        for (const path of [`${parent}/one`, `${parent}/two`]) {
+          yield* Effect.scoped(RecordStore.open({ path, types: [Account] }))
+          types.push((yield* StoreDirectory.open(path)).reader.types[0])
+        }
+        assert.isDefined(types[0])
+        assert.strictEqual(types[0], types[1])
+      }).pipe(Effect.scoped, Effect.provide(services))
+    )
+
     it.live("open reads all of a store without its declarations, beside the program that fills it", () =>
       Effect.gen(function* () {
         const path = `${yield* directory}/store`

@@ -146,7 +146,7 @@ const keep = Effect.fnUntraced(function* (
 ) {
   const changes = { path: "a diff", types: [SyncChange.SyncChange] }
   const types = yield* ResultStore.typesWith(place, [...sources.types, changes])
-  const target = yield* ResultStore.open(place, types)
+  const target = yield* ResultStore.open(place, types, 2)
   const sides = yield* sources.choose(Option.some(target.source))
   const options = optionsOf(input, sides)
   yield* DiffReport.checkIgnored(types, input.ignore)

@@ -64,7 +64,7 @@ export const mergeCommand: CliCommand<"merge"> = Command.make(
         const plan = yield* planOf(input, place, sources, types)
         if (input["dry-run"]) return yield* printPlan(input, place, plan)
       }
-      const target = yield* ResultStore.open(place, types)
+      const target = yield* ResultStore.open(place, types, names.length)
       const chosen = yield* sources.choose(Option.some(target.source))
       let records = 0
       const work = Compactor.make(input.rate).merge({

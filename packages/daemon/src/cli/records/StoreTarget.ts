@@ -82,13 +82,16 @@ export const open: (options: {
   readonly path: string
   readonly engineName: EngineDetection.EngineOnDisk
   readonly types: ReadonlyArray<RecordType.Any>
+  /** Default: that of record stores. */
+  readonly memory?: Pick<RecordStore.RecordStoreOptions, "arenaBytes" | "cacheSizeBytes">
 }) => Effect.Effect<StoreTarget, RecordStore.RecordOpenError, Disk | Scope.Scope> = Effect.fnUntraced(function* ({
   engineName,
+  memory,
   path,
   types
 }) {
   const engine = yield* Layer.build(RecordServices.lazyEngineLayer(engineName))
-  const store = yield* Effect.provideContext(RecordStore.open({ path, types }), engine)
+  const store = yield* Effect.provideContext(RecordStore.open({ path, types, ...memory }), engine)
   const source = yield* Effect.provideContext(Source.ofStore(store), engine)
   return { store, engineName, source }
 })

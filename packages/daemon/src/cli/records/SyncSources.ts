@@ -3,7 +3,7 @@
  */
 import { Ksuid } from "@icecore/codec"
 import type { Source } from "@icecore/compactor"
-import { type Archive, RecordType, type SyncRun, type TypeUnion } from "@icecore/engine"
+import { type Archive, HeapWatch, RecordType, type SyncRun, type TypeUnion } from "@icecore/engine"
 import { Disk, type DiskError } from "@icecore/packfile"
 import { Effect, Exit, type FileSystem, Option, Result, Scope } from "effect"
 import * as RecordArguments from "./RecordArguments.ts"
@@ -13,8 +13,26 @@ import * as ReopenedSource from "./ReopenedSource.ts"
 import * as StoreTarget from "./StoreTarget.ts"
 
 /** What all sources together keep in memory of what they have read, in bytes, and each at least and at most. */
-const cacheSizeBytes = 64 * 1024 * 1024
-const cacheBounds = { minimum: 256 * 1024, maximum: 8 * 1024 * 1024 } as const
+interface CacheBounds {
+  readonly total: number
+  readonly least: number
+  readonly most: number
+}
+
+/**
+ * Sources are read in order, so that more of it is not read again. An archive keeps whole groups of 64 KiB. PERF: 64 stores on SQLite of 20,000
+ * grants, merged: 303 MB resident at most with 1 MiB each, and 250 MB with 128 KiB.
+ */
+const cacheBounds: { readonly [K in RecordSource.SourceKind["kind"]]: CacheBounds } = {
+  store: { total: 4 * 1024 * 1024, least: 64 * 1024, most: 4 * 1024 * 1024 },
+  archive: { total: 8 * 1024 * 1024, least: 128 * 1024, most: 8 * 1024 * 1024 }
+}
+
+/** What each of so many sources that are open keeps. */
+const cacheSizeOf = (kind: RecordSource.SourceKind["kind"], count: number): number => {
+  const { least, most, total } = cacheBounds[kind]
+  return Math.min(most, Math.max(least, Math.floor(total / count)))
+}
 
 /** Sources that stay open at most, besides those that are unpacked to be opened. */
 const maxOpenCount = 64
@@ -60,14 +78,17 @@ export const open: (
   RecordServices | FileSystem.FileSystem | Scope.Scope
 > = Effect.fnUntraced(function* (names, { into, limits }) {
   const paths = [...new Set(names.map(({ path }) => path))]
-  const share = Math.floor(cacheSizeBytes / Math.min(maxOpenCount, paths.length))
-  const options = { limits, cacheSizeBytes: Math.min(cacheBounds.maximum, Math.max(cacheBounds.minimum, share)) }
+  const openCount = Math.min(maxOpenCount, paths.length)
   const chosen = new Map<SourceName, SyncSource>()
   const known: KnownTypes = new Map()
   const types: Array<TypeUnion.TypeSource> = []
+  const watchHeap = HeapWatch.make()
   for (const path of paths) {
+    watchHeap()
     if (Option.isSome(into) && (yield* StoreTarget.isSame(path, into.value))) continue
-    const { close, source } = yield* openOne(path, types.length < maxOpenCount, { ...options, known })
+    const { kind } = yield* RecordSource.kindOf(path)
+    const options = { limits, known, cacheSizeBytes: cacheSizeOf(kind, openCount) }
+    const { close, source } = yield* openOne(path, types.length < maxOpenCount, options)
     types.push({ path, types: knownOf(known, source.reader.types) })
     for (const name of names) if (name.path === path) chosen.set(name, yield* chooseOne(name, source))
     yield* close

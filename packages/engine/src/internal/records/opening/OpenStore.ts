@@ -21,13 +21,18 @@ import { defaultArenaBytes, maxArenaBytes, minArenaBytes } from "./StoreLimits.t
 
 export const open: (options: RecordStoreOptions) => Effect.Effect<RecordStore, RecordOpenError, Engine | Scope.Scope> =
   Effect.fn("RecordStore.open")(function* (options) {
-    const { arenaBytes = defaultArenaBytes, mode = "create", path, types } = options
+    const { arenaBytes = defaultArenaBytes, cacheSizeBytes, mode = "create", path, types } = options
     if (!(Number.isSafeInteger(arenaBytes) && arenaBytes >= minArenaBytes && arenaBytes <= maxArenaBytes)) {
       const detail = `arenaBytes is ${arenaBytes}, expected ${minArenaBytes} to ${maxArenaBytes}`
       return yield* new RecordMisuse({ path, detail })
     }
     const engine = yield* Engine
-    const database = yield* engine.open({ path, keyspaces: storeKeyspaces, mode })
+    const database = yield* engine.open({
+      path,
+      keyspaces: storeKeyspaces,
+      mode,
+      ...(cacheSizeBytes === undefined ? {} : { cacheSizeBytes })
+    })
     const intake = Intake.make(arenaBytes)
     const schema = yield* openSchema(database, path, types, { mode, intake })
     const writer: Writer = {

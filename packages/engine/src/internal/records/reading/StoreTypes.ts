@@ -2,13 +2,7 @@
 import { Effect, Option, Result } from "effect"
 import type { EngineReadError, Reader } from "../../../Engine.ts"
 import { metaKeyspace, schemaKey, type TypeLayout } from "../../../format/RecordLayout.ts"
-import {
-  decodeSchema,
-  layoutOf,
-  type SchemaVersionOther,
-  type StoredType,
-  type StoreSchema
-} from "../../../format/StoreSchema.ts"
+import { layoutOf, type SchemaVersionOther, type StoredType, type StoreSchema } from "../../../format/StoreSchema.ts"
 import {
   NotRecordStore,
   RecordMisuse,
@@ -20,6 +14,7 @@ import {
 import type * as RecordType from "../../../RecordType.ts"
 import { compareBytes } from "../../Bounds.ts"
 import { contradiction } from "../opening/SchemaPlan.ts"
+import * as SchemaMemory from "./SchemaMemory.ts"
 
 /** The tag of a type of which the store has no rows. No row has it. */
 export const noTag = 0
@@ -51,9 +46,9 @@ export const readTypes: (options: ReadTypesOptions) => Effect.Effect<StoreTypes,
     const { path, reader } = options
     const schemaBytes = yield* reader.get(metaKeyspace, schemaKey())
     if (Option.isNone(schemaBytes)) return yield* new NotRecordStore({ path, detail: "it has no schema" })
-    const schema = decodeSchema(schemaBytes.value)
-    if (Result.isFailure(schema)) return yield* schemaError(path, schema.failure)
-    const types = typesOf(options, schema.success, schemaBytes.value)
+    const described = SchemaMemory.describe(schemaBytes.value)
+    if (Result.isFailure(described)) return yield* schemaError(path, described.failure)
+    const types = typesOf(options, described.success, schemaBytes.value)
     return Result.isFailure(types) ? yield* types.failure : types.success
   }
 )
@@ -74,7 +69,7 @@ export const areCurrent = (types: StoreTypes, reader: Reader): Effect.Effect<boo
 
 const typesOf = (
   { declared, path }: ReadTypesOptions,
-  schema: StoreSchema,
+  { layouts: describedLayouts, schema }: SchemaMemory.DescribedSchema,
   schemaBytes: Uint8Array
 ): Result.Result<StoreTypes, RecordTypeChanged> => {
   const stored = new Map(schema.types.map((type) => [type.description.name, type]))
@@ -85,7 +80,7 @@ const typesOf = (
     declaredLayouts.push(layout ?? withoutRows(type))
   }
   const known = new Map(declaredLayouts.map((layout) => [layout.type.name, layout]))
-  const storedLayouts = schema.types.map((type) => known.get(type.description.name) ?? layoutOf(type))
+  const storedLayouts = describedLayouts.map((layout) => known.get(layout.type.name) ?? layout)
   const layouts = declared === undefined ? storedLayouts : declaredLayouts
   const byType = new WeakMap<RecordType.Any, TypeLayout>(
     [...storedLayouts, ...layouts].map((layout) => [layout.type, layout])

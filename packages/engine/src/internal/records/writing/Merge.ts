@@ -19,6 +19,7 @@ import { targetSizeBytes as maxTargetSizeBytes } from "../../../format/BlockForm
 import { entryRunPrefix } from "../../../format/EntryRun.ts"
 import { indexesKeyspace, metaKeyspace, recordsKeyspace, syncBookKey } from "../../../format/RecordLayout.ts"
 import { encodeSyncBook, type IndexState } from "../../../format/StoreSchema.ts"
+import * as HeapWatch from "../../../HeapWatch.ts"
 import type { MergeSink } from "../../../kernel/BlockMerge.ts"
 import { type SortedRows, sort } from "../../../kernel/ByteSort.ts"
 import * as RowArena from "../../../kernel/RowArena.ts"
@@ -130,7 +131,9 @@ export const mergeRuns: (
     const write = Effect.suspend(() => writeBuffered(database, blocks))
     const writeFull = () => (blocks.sizeBytes < batchShare * limitBytes ? Effect.void : write)
     const reading = yield* readRuns(database, path, runs)
+    const watchHeap = HeapWatch.make()
     for (let isEnd = false; !isEnd; ) {
+      watchHeap()
       const sorted = yield* reading.fill(arena, batchShare * limitBytes)
       isEnd = sorted.count === 0
       yield* mergeRows(database, indexesKeyspace, arena, sorted, entrySink(blocks), writeFull)
