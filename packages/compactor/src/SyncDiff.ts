@@ -17,6 +17,8 @@ export interface PlanDiffOptions {
   readonly base: SyncSource
   /** What is. */
   readonly applied: SyncSource
+  /** The store that would take the result, to name it where it is refused. Need not be there. */
+  readonly into?: Pick<RecordStore.RecordStore, "path">
 }
 
 export interface DiffOptions extends PlanDiffOptions {

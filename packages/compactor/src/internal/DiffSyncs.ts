@@ -60,8 +60,8 @@ export const diff: (throttle: Throttle, options: DiffOptions) => Effect.Effect<D
 
 export const planDiff: (options: PlanDiffOptions) => Effect.Effect<DiffPlan, CompactorError> = Effect.fnUntraced(
   function* (options) {
-    const base = yield* sideOf(options.base)
-    const applied = yield* sideOf(options.applied)
+    const base = yield* wholeSideOf(options, options.base)
+    const applied = yield* wholeSideOf(options, options.applied)
     const steps = plan(base.outline, applied.outline)
     return {
       base: base.run,
@@ -105,13 +105,13 @@ const sideOf: (side: SyncSource) => Effect.Effect<Side, CompactSourceFailed, Sco
 )
 
 /** A sync that holds changes itself is not all that there is: what it lacks would count as removed. */
-const wholeSideOf = Effect.fnUntraced(function* ({ into }: DiffOptions, source: SyncSource) {
+const wholeSideOf = Effect.fnUntraced(function* ({ base, into }: PlanDiffOptions, source: SyncSource) {
   const side = yield* sideOf(source)
   const { moment, outline, run } = side
   const changes = outline.types.find(({ type }) => type.name === SyncChange.SyncChange.name)
   if (changes === undefined || changes.recordCount === 0) return side
   const detail = `sync ${run.sync_id} of ${moment.path} holds changes of another, expected a whole one: merge the two`
-  return yield* new CompactRefused({ operation: "diff", base: into.path, detail })
+  return yield* new CompactRefused({ operation: "diff", base: into?.path ?? base.source.source.path, detail })
 })
 
 const sizeOf = ({ types }: SyncTransfer.SyncOutline): number =>

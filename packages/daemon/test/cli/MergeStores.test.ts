@@ -288,7 +288,7 @@ describe("icecore diff", () => {
 
   it.live("--into puts the sync into a store, of which one side may be, and says in JSON what it made", () =>
     Effect.gen(function* () {
-      const { archive, icecore, syncsOf } = yield* stores
+      const { archive, icecore, root, syncsOf } = yield* stores
       for (const [into, ...flags] of [["monday"], ["tuesday", "--ignore=owner"]] as const) {
         const { base, run, types, ...rest } = JSON.parse(
           outputOf(yield* icecore(0, ["diff", "monday", "tuesday", `--into=${into}`, "--json", ...flags]))
@@ -310,6 +310,13 @@ describe("icecore diff", () => {
         /Cannot use --type: a diff that is kept has all types/
       )
       const lines = yield* icecore(0, ["diff", "monday", "tuesday", "--into=new", "--ndjson"])
+      // What is refused leaves no store, and a dry run is refused as well.
+      for (const flags of [["--into=refused"], ["--into=refused", "--dry-run"]]) {
+        const ended = yield* icecore(1, ["diff", "new", "monday", ...flags])
+        assert.match(failureLine(ended), /^icecore: Cannot diff into refused: sync \S+ of new holds changes of another/)
+      }
+      yield* icecore(2, ["diff", "monday", "tuesday", "--into=refused", "--ignore=none"])
+      assert.isFalse(Fs.existsSync(Path.join(root, "refused")))
       assert.lengthOf(linesOf(lines), 4)
       assert.match(lines.stderr, /^Made sync \S+ of new \(partial_diff, .*: 3 records, 4 changes$/m)
     }).pipe(Effect.scoped)

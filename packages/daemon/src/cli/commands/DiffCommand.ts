@@ -1,7 +1,7 @@
 /**
  * `icecore diff`: what differs between two syncs, printed, or as a sync of its own.
  */
-import { Compactor, SyncDiff } from "@icecore/compactor"
+import { Compactor, type CompactorError, SyncDiff } from "@icecore/compactor"
 import { type Archive, type RecordComparison, SyncChange } from "@icecore/engine"
 import { Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
@@ -82,7 +82,9 @@ export const diffCommand: CliCommand<"diff"> = Command.make(
         into: isKept && Option.isSome(place.value.existing) ? input.into : Option.none()
       })
       if (isKept) return yield* keep(input, place.value, sources)
-      const options = yield* Effect.map(sources.choose(Option.none()), (sides) => optionsOf(input, sides))
+      const sides = yield* sources.choose(Option.none())
+      const options = optionsOf(input, sides)
+      if (Option.isSome(place)) yield* requirePlan(place.value, sides)
       yield* Option.isSome(place) ? printPlan(input, place.value, options) : DiffReport.print({ ...options, ...input })
     },
     Effect.scoped,
@@ -116,6 +118,15 @@ const optionsOf = (
 const eachOf = ({ json, list, ndjson }: DiffInput): DiffReport.DiffReportOptions["each"] =>
   ndjson ? "ndjson" : list && !json ? "lines" : "none"
 
+/** Refuses sides that no difference can be made of. */
+const requirePlan = (
+  { path }: ResultStore.ResultPlace,
+  sides: ReadonlyArray<SyncSources.SyncSource>
+): Effect.Effect<void, CompactorError> => {
+  const [base, applied] = sides.map(({ run, source }) => ({ source, syncId: run.sync_id }))
+  return Effect.asVoid(Compactor.make().planDiff({ base: base!, applied: applied!, into: { path } }))
+}
+
 /** What would be in the sync: it is compared for that, as it is when it is made. */
 const printPlan = Effect.fnUntraced(function* (
   input: DiffInput,
@@ -146,10 +157,12 @@ const keep = Effect.fnUntraced(function* (
 ) {
   const changes = { path: "a diff", types: [SyncChange.SyncChange] }
   const types = yield* ResultStore.typesWith(place, [...sources.types, changes])
+  yield* DiffReport.checkIgnored(types, input.ignore)
+  // What is refused must not leave a store that was made for it.
+  if (Option.isNone(place.existing)) yield* requirePlan(place, yield* sources.choose(Option.none()))
   const target = yield* ResultStore.open(place, types, 2)
   const sides = yield* sources.choose(Option.some(target.source))
   const options = optionsOf(input, sides)
-  yield* DiffReport.checkIgnored(types, input.ignore)
   const each = eachOf(input)
   if (each !== "none") yield* DiffReport.compare({ ...options, each })
   let records = 0
