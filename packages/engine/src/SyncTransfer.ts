@@ -23,6 +23,8 @@ export interface TypeOutline {
   readonly recordBytes: number
   /** The same of the entries of each index. */
   readonly entryBytes: Readonly<Record<string, number>>
+  /** Entries of each index, as estimated from the records of the sample. Default: as many as records. */
+  readonly entryCounts?: Readonly<Record<string, number>>
 }
 
 /** What one store has of a sync. */
@@ -49,7 +51,7 @@ export interface TransferStep {
   readonly type?: string
   readonly index?: string
   readonly action: TransferAction
-  /** Rows that come, and rows that go. Of an index: at most, as if it had every record. */
+  /** Rows that come, and rows that go. Of an index: as estimated. */
   readonly sourceRows: number
   readonly baseRows: number
   /** An estimate of the bytes that come. */

@@ -160,13 +160,32 @@ it.effect("SyncTransfer.outline says what a store has of a sync, and of one that
     // All blocks are in the sample.
     assert.closeTo(item!.recordBytes * 500, keyspaces.records!.contentBytes, 1)
     assert.isAbove(item!.entryBytes.by_group!, 1)
-    assert.deepInclude(pair!, { recordCount: 0, indexes: [], recordBytes: 0, entryBytes: {} })
+    assert.deepInclude(pair!, { recordCount: 0, indexes: [], recordBytes: 0, entryBytes: {}, entryCounts: {} })
     const absent = yield* SyncTransfer.outline({ reader, path: basePath, sync: syncB })
     assert.isUndefined(absent.run)
     assert.deepStrictEqual(
       absent.types.map(({ recordCount }) => recordCount),
       [0, 0]
     )
+  }).pipe(Effect.scoped, Effect.provide(MemoryEngine.layer))
+)
+
+it.effect("SyncTransfer.outline takes an index with a condition for no larger than it is", () =>
+  Effect.gen(function* () {
+    const store = yield* openAt(basePath)
+    for (const [sync, share] of [
+      [syncA, 2_001],
+      [syncB, 4]
+    ] as const) {
+      const records = items(2_000).map((each, place) => ({ ...each, flag: place % share === share - 1 }))
+      yield* fill(store, sync, [[itemType, records]])
+      const outline = yield* SyncTransfer.outline({ reader: yield* momentOf(store), path: basePath, sync })
+      const empty = outlineOf(sourcePath, {}, { run: undefined })
+      const { steps } = Result.getOrThrow(SyncTransfer.plan(empty, outline))
+      const { bytes, sourceRows } = steps.find(({ index }) => index === "by_flag")!
+      assert.closeTo(sourceRows, Math.floor(2_000 / share), 100)
+      assert.isAtMost(bytes, sourceRows * 100)
+    }
   }).pipe(Effect.scoped, Effect.provide(MemoryEngine.layer))
 )
 

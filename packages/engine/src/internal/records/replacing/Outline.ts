@@ -1,7 +1,16 @@
 /** Reads what one store has of a sync. */
-import { Effect, Option } from "effect"
+import { Effect, Option, Result } from "effect"
 import type { Reader } from "../../../Engine.ts"
-import { headerOf, indexesKeyspace, recordsKeyspace, syncBytes, type TypeLayout } from "../../../format/RecordLayout.ts"
+import {
+  headerOf,
+  type IndexLayout,
+  indexesKeyspace,
+  recordsKeyspace,
+  satisfies,
+  syncBytes,
+  type TypeLayout,
+  valueAt
+} from "../../../format/RecordLayout.ts"
 import type { SyncBook } from "../../../format/StoreSchema.ts"
 import * as BlockCursor from "../../../kernel/BlockCursor.ts"
 import type { RecordReadError } from "../../../RecordReader.ts"
@@ -45,30 +54,60 @@ const outlineType = Effect.fnUntraced(function* (
   kept: number | undefined
 ): Effect.fn.Return<TypeOutline, BlockReadError> {
   const header = headerOf(layout.tag, sync)
-  const recordBytes = yield* sampleBytes(reader, recordsKeyspace, header)
+  const records = yield* sampleOf(reader, recordsKeyspace, header)
+  const recordBytes = averageOf(records)
   // Records that the store does not count are none that may be lost.
   const isCounted = kept !== undefined && kept > 0 === recordBytes > 0
   const recordCount = isCounted ? kept : yield* BlockReads.count(reader, recordsKeyspace, header)
   const entryBytes: Record<string, number> = {}
-  for (const { name, tag } of layout.indexes) {
-    entryBytes[name] = yield* sampleBytes(reader, indexesKeyspace, headerOf(tag, sync))
+  const entryCounts: Record<string, number> = {}
+  for (const index of layout.indexes) {
+    const entries = yield* sampleOf(reader, indexesKeyspace, headerOf(index.tag, sync))
+    entryBytes[index.name] = averageOf(entries)
+    entryCounts[index.name] = entries.isAll
+      ? entries.rowCount
+      : Math.max(entries.rowCount, Math.round(shareOf(layout, index, records) * recordCount))
   }
-  return { type: layout.type, recordCount, indexes: layout.indexes.map(({ name }) => name), recordBytes, entryBytes }
+  const indexes = layout.indexes.map(({ name }) => name)
+  return { type: layout.type, recordCount, indexes, recordBytes, entryBytes, entryCounts }
 })
 
-/** Bytes of keys and values of blocks for each row in the first of them; 0 where there are none. */
-const sampleBytes = (reader: Reader, keyspace: string, header: Uint8Array): Effect.Effect<number, BlockReadError> =>
+/** The first blocks of a range. */
+interface Sample {
+  /** Of keys and values of the blocks. */
+  readonly bytes: number
+  readonly rowCount: number
+  readonly values: ReadonlyArray<Uint8Array>
+  /** There are no others. */
+  readonly isAll: boolean
+}
+
+/** Bytes of a row; 0 where there are none. */
+const averageOf = ({ bytes, rowCount }: Sample): number => (rowCount === 0 ? 0 : bytes / rowCount)
+
+/** The part of the records that has an entry in an index. */
+const shareOf = ({ type }: TypeLayout, { parts, where }: IndexLayout, { values }: Sample): number => {
+  let entryCount = 0
+  for (const value of values) {
+    const record = type.codec.decode(value)
+    if (Result.isFailure(record) || !satisfies(record.success, where)) continue
+    if (parts.every(({ path }) => valueAt(record.success, path) !== undefined)) entryCount++
+  }
+  return values.length === 0 ? 1 : entryCount / values.length
+}
+
+const sampleOf = (reader: Reader, keyspace: string, header: Uint8Array): Effect.Effect<Sample, BlockReadError> =>
   Effect.flatMap(reader.page(keyspace, { prefix: header, limit: sampleBlockCount }), ({ rows }) =>
     attemptBlocks(keyspace, () => {
       const cursor = BlockCursor.make()
       let bytes = 0
-      let rowCount = 0
+      const values: Array<Uint8Array> = []
       for (const { key, value } of rows) {
         BlockCursor.start(cursor, key, value)
         bytes += key.length + value.length
-        rowCount += cursor.left
+        while (BlockCursor.next(cursor)) values.push(cursor.bytes.subarray(cursor.valueStart, cursor.valueEnd))
       }
-      return rowCount === 0 ? 0 : bytes / rowCount
+      return { bytes, rowCount: values.length, values, isAll: rows.length < sampleBlockCount }
     })
   )
 
@@ -77,5 +116,6 @@ const withoutRows = ({ indexes, type }: TypeLayout): TypeOutline => ({
   recordCount: 0,
   indexes: indexes.map(({ name }) => name),
   recordBytes: 0,
-  entryBytes: Object.fromEntries(indexes.map(({ name }) => [name, 0]))
+  entryBytes: Object.fromEntries(indexes.map(({ name }) => [name, 0])),
+  entryCounts: Object.fromEntries(indexes.map(({ name }) => [name, 0]))
 })

@@ -64,14 +64,19 @@ const entrySteps = (base: SyncOutline, source: SyncOutline, run: SyncRun): Reado
     [...own.indexes].sort().flatMap((index): ReadonlyArray<TransferStep> => {
       const coming = typeIn(source, own.type.name)
       const action = entryAction(own, coming, index, source.isBehind, isFinished(run))
-      const sourceRows = action === "remove" || coming === undefined ? 0 : coming.recordCount
-      if (sourceRows + own.recordCount === 0) return []
+      // What it would have of an index that is only built is not known.
+      const entries = action === "copy" && coming !== undefined ? entriesOf(coming, index) : coming?.recordCount
+      const sourceRows = action === "remove" ? 0 : (entries ?? 0)
+      if (own.recordCount + (action === "remove" ? 0 : (coming?.recordCount ?? 0)) === 0) return []
       const known = action === "copy" ? coming?.entryBytes[index] : own.entryBytes[index]
       const bytes = Math.ceil(sourceRows * (known || coming?.recordBytes || 0))
-      const baseRows = own.recordCount
+      const baseRows = entriesOf(own, index)
       return [{ keyspace: "indexes", type: own.type.name, index, action, sourceRows, baseRows, bytes }]
     })
   )
+
+const entriesOf = ({ entryCounts, recordCount }: TypeOutline, index: string): number =>
+  entryCounts?.[index] ?? recordCount
 
 const entryAction = (
   own: TypeOutline,
