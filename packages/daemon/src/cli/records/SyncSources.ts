@@ -133,11 +133,11 @@ const openOne = Effect.fnUntraced(function* (
   const scope = yield* Scope.fork(yield* Effect.scope)
   const source = yield* Scope.provide(RecordSource.open(path, options.limits, options), scope)
   if (stays || !ReopenedSource.isCheap(source)) return { source, close: Effect.void }
-  let isClosed = false
+  const opened: ReopenedSource.OpenedSnapshot = { snapshot: source.source.snapshot }
   const types = knownOf(known, source.reader.types)
-  const reopened = yield* ReopenedSource.make(source, () => isClosed, { ...options, types })
+  const reopened = yield* ReopenedSource.make(source, opened, { ...options, types })
   const close = Effect.suspend(() => {
-    isClosed = true
+    opened.snapshot = undefined
     return Scope.close(scope, Exit.void)
   })
   return { source: reopened, close }
