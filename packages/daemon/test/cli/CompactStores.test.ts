@@ -73,6 +73,19 @@ describe("icecore compact", () => {
     )
   }
 
+  it.live("changes the archive that a link leads to, and leaves the link", () =>
+    Effect.gen(function* () {
+      const { archive, exported, icecore, root } = yield* stores()
+      Fs.mkdirSync(Path.join(root, "kept"))
+      yield* archive(0, ["export", "base", "--as=pack", "--out=kept/base.icearch"])
+      Fs.symlinkSync("kept/base.icearch", Path.join(root, "link"))
+      const report = yield* icecore(0, ["compact", "link", "source", "--json"])
+      assert.deepInclude(JSON.parse(outputOf(report)).output, { path: "link" })
+      assert.isTrue(Fs.lstatSync(Path.join(root, "link")).isSymbolicLink())
+      assert.strictEqual(yield* exported("kept/base.icearch"), yield* exported("source"))
+    }).pipe(Effect.scoped)
+  )
+
   it.live("changes an archive in its place and encoding, makes another of it, and leaves nothing else behind", () =>
     Effect.gen(function* () {
       const { archive, exported, icecore, root } = yield* stores()

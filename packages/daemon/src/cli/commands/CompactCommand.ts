@@ -81,13 +81,18 @@ export const compactCommand: CliCommand<"compact"> = Command.make(
       const base = yield* lookAt(input, run.sync_id)
       const types = yield* Effect.fromResult(TypeUnion.make([{ path: input.base, types: base.types }, incoming]))
       if (Option.isSome(base.outline)) return yield* printPlan(input, source, run, base.outline.value, types)
-      const output = outputOf(input, base)
+      const output = outputOf(input, base, yield* StoreTarget.realPath(input.base))
       const path = Option.isNone(output) ? input.base : yield* WorkingStore.directoryBeside(output.value.path)
       if (Option.isSome(output)) yield* WorkingStore.copy(input.base, path, base.engineName, input["max-decoded-size"])
       const target = yield* StoreTarget.open({ path, engineName: base.engineName, types })
       const report = yield* compact(input, target, source, run)
       const saved = yield* Effect.transposeOption(Option.map(output, (options) => WorkingStore.save(target, options)))
-      yield* print(input, report, saved)
+      const savedAs = Option.getOrElse(input.output, () => input.base)
+      yield* print(
+        input,
+        report,
+        Option.map(saved, (archive) => ({ ...archive, path: savedAs }))
+      )
     },
     Effect.scoped,
     Effect.provide(RecordServices.layer)
@@ -158,11 +163,16 @@ const lookAt = Effect.fnUntraced(function* (input: CompactInput, sync: SyncRun.S
 }, Effect.scoped)
 
 /** The archive that the result becomes; none where a store is changed in its place. */
-const outputOf = (input: CompactInput, { encoding }: Base): Option.Option<WorkingStore.SaveOptions> => {
+const outputOf = (
+  input: CompactInput,
+  { encoding }: Base,
+  realBase: string
+): Option.Option<WorkingStore.SaveOptions> => {
   const isInPlace = Option.isNone(input.output)
   if (isInPlace && Option.isNone(encoding)) return Option.none()
   return Option.some({
-    path: Option.getOrElse(input.output, () => input.base),
+    // Behind a link is what is changed; the link stays.
+    path: Option.getOrElse(input.output, () => realBase),
     encoding: Option.getOrElse(
       Option.orElse(input.encoding, () => encoding),
       () => "pack" as const

@@ -109,8 +109,14 @@ export const typesWith = (
 /** Whether two paths lead to one directory or file; ones where nothing is are compared as they are written. */
 export const isSame: (left: string, right: string) => Effect.Effect<boolean, never, FileSystem.FileSystem> =
   Effect.fnUntraced(function* (left: string, right: string) {
+    return (yield* realPath(left)) === (yield* realPath(right))
+  })
+
+/** Where a path leads, without links; the whole path where nothing is. */
+export const realPath: (path: string) => Effect.Effect<string, never, FileSystem.FileSystem> = Effect.fnUntraced(
+  function* (path: string) {
     const fileSystem = yield* FileSystem.FileSystem
     const paths = yield* Effect.provide(Path.Path, Path.layer)
-    const real = (path: string) => Effect.orElseSucceed(fileSystem.realPath(path), () => paths.resolve(path))
-    return (yield* real(left)) === (yield* real(right))
-  })
+    return yield* Effect.orElseSucceed(fileSystem.realPath(path), () => paths.resolve(path))
+  }
+)
