@@ -1,6 +1,7 @@
 /** Translates a whole database of an older archive into a record store, sync by sync and table by table. */
 import { Effect } from "effect"
 import type { EngineError } from "../Engine.ts"
+import * as HeapWatch from "../HeapWatch.ts"
 import type { SqliteConnection } from "../live/SqliteDriver.ts"
 import type { RecordReadError } from "../RecordReader.ts"
 import type { RecordPutError, RecordStore, RecordWriteError } from "../RecordStore.ts"
@@ -12,7 +13,6 @@ import { type C1zRow, makePages } from "./C1zRows.ts"
 import { type C1zRun, readRuns } from "./C1zRuns.ts"
 import { type CheckedSchema, checkSchema, syncRuns } from "./C1zSchema.ts"
 import { type C1zTable, type SyncContext, tables } from "./C1zTables.ts"
-import * as HeapWatch from "../HeapWatch.ts"
 import { ProtobufInvalid } from "./ProtobufFields.ts"
 import * as RemainderMemo from "./RemainderMemo.ts"
 
