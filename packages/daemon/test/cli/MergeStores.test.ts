@@ -186,6 +186,12 @@ describe("icecore merge", () => {
       const before = filesBelow(root)
       const cases: ReadonlyArray<readonly [number, ReadonlyArray<string>, RegExp]> = [
         [2, ["monday"], /Cannot use icecore merge: the result needs a place: --into=DIRECTORY or --output=FILE/],
+        [
+          1,
+          ["monday", "--output=none/y"],
+          /Cannot write none\/y: the work is done in \S+none beside it, and it does not exist$/
+        ],
+        [1, ["monday", "--output=tuesday", "--overwrite"], /Cannot write tuesday: it is a directory$/],
         [2, ["monday", "--into=x", "--output=y"], /Cannot use --output: it does not go with --into/],
         [2, ["monday", "--into=x", "--encoding=tar"], /Cannot use --encoding=tar: it goes with --output/],
         [

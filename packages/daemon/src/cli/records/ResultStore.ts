@@ -4,7 +4,7 @@
 import type { CompactBaseFailed } from "@icecore/compactor"
 import type { Archive, ArchiveExists, EngineDetection, RecordStore, RecordType, TypeUnion } from "@icecore/engine"
 import type { Disk, DiskError } from "@icecore/packfile"
-import { Effect, type FileSystem, Option, type PlatformError, type Scope, type Stdio, type Terminal } from "effect"
+import { Effect, type FileSystem, Option, type Scope, type Stdio, type Terminal } from "effect"
 import { Flag } from "effect/cli"
 import * as RecordArguments from "./RecordArguments.ts"
 import type { RecordServices } from "./RecordServices.ts"
@@ -55,6 +55,7 @@ export const find: (
   Option.Option<ResultPlace>,
   | RecordArguments.RecordArgumentInvalid
   | ArchiveExists
+  | WorkingStore.OutputUnusable
   | DiskError
   | Effect.Error<ReturnType<typeof StoreTarget.existing>>,
   Disk
@@ -102,7 +103,7 @@ export const open: (
   sourceCount: number
 ) => Effect.Effect<
   StoreTarget.StoreTarget,
-  RecordStore.RecordOpenError | PlatformError.PlatformError,
+  RecordStore.RecordOpenError | WorkingStore.OutputUnusable,
   Disk | FileSystem.FileSystem | Scope.Scope
 > = Effect.fnUntraced(function* ({ engineName, output, path }, types, sourceCount) {
   const directory = Option.isNone(output) ? path : yield* WorkingStore.directoryBeside(output.value.path)

@@ -4,7 +4,7 @@
 import { CompactBaseFailed } from "@icecore/compactor"
 import { Archive, ArchiveExists, type EngineDetection, type RecordStore } from "@icecore/engine"
 import { Disk, type DiskError } from "@icecore/packfile"
-import { Data, Effect, FileSystem, Option, type PlatformError, type Scope, type Stdio, type Terminal } from "effect"
+import { Data, Effect, FileSystem, Option, type Scope, type Stdio, type Terminal } from "effect"
 import { Flag } from "effect/cli"
 import * as Path from "effect/Path"
 import { version } from "../../Version.ts"
@@ -20,6 +20,15 @@ export class ArchiveReadOnly extends Data.Error<{ readonly path: string; readonl
   override readonly name = "ArchiveReadOnly"
   override get message(): string {
     return `Cannot change archive ${this.path}: archives of format ${this.format} are only read; --output=FILE saves the result elsewhere`
+  }
+}
+
+/** The result cannot be saved at its path. */
+export class OutputUnusable extends Data.Error<{ readonly path: string; readonly detail: string }> {
+  readonly _tag = "OutputUnusable"
+  override readonly name = "OutputUnusable"
+  override get message(): string {
+    return `Cannot write ${this.path}: ${this.detail}`
   }
 }
 
@@ -48,17 +57,18 @@ export const overwriteFlag: Flag.Flag<boolean> = Flag.Boolean("overwrite").pipe(
 /** A path for a store in a private directory beside the file, which is removed with the scope. */
 export const directoryBeside: (
   file: string
-) => Effect.Effect<string, PlatformError.PlatformError, FileSystem.FileSystem | Scope.Scope> = Effect.fnUntraced(
-  function* (file) {
-    const fileSystem = yield* FileSystem.FileSystem
-    const paths = yield* Effect.provide(Path.Path, Path.layer)
-    const directory = yield* fileSystem.makeTempDirectoryScoped({
-      directory: paths.dirname(paths.resolve(file)),
-      prefix: "icecore-"
-    })
-    return paths.join(directory, "store")
-  }
-)
+) => Effect.Effect<string, OutputUnusable, FileSystem.FileSystem | Scope.Scope> = Effect.fnUntraced(function* (file) {
+  const fileSystem = yield* FileSystem.FileSystem
+  const paths = yield* Effect.provide(Path.Path, Path.layer)
+  const parent = paths.dirname(paths.resolve(file))
+  const making = fileSystem.makeTempDirectoryScoped({ directory: parent, prefix: "icecore-" })
+  const directory = yield* Effect.mapError(making, ({ reason }) => {
+    const cause = "cause" in reason && reason.cause instanceof Error ? `: ${reason.cause.message}` : ""
+    const what = reason._tag === "NotFound" ? "it does not exist" : `no directory can be made in it${cause}`
+    return new OutputUnusable({ path: file, detail: `the work is done in ${parent} beside it, and ${what}` })
+  })
+  return paths.join(directory, "store")
+})
 
 /** The engine that a copy of a store or an archive is made on: its own, where that is one that keeps files. */
 export const engineOf = ({
@@ -99,12 +109,18 @@ export const naming = <A, E, R>(
       : error
   )
 
-/** Refuses a file that is there, before any work, unless it may be replaced. */
-export const checkOutput: (path: string, overwrite: boolean) => Effect.Effect<void, ArchiveExists | DiskError, Disk> =
-  Effect.fnUntraced(function* (path, overwrite) {
-    const disk = yield* Disk
-    if (!overwrite && Option.isSome(yield* disk.stat(path))) return yield* new ArchiveExists({ path })
-  })
+/** Refuses a directory, and a file that is there unless it may be replaced, before any work. */
+export const checkOutput: (
+  path: string,
+  overwrite: boolean
+) => Effect.Effect<void, ArchiveExists | OutputUnusable | DiskError, Disk> = Effect.fnUntraced(
+  function* (path, overwrite) {
+    const found = yield* Effect.flatMap(Disk, (disk) => disk.stat(path))
+    if (Option.isNone(found)) return
+    if (found.value.kind === "directory") return yield* new OutputUnusable({ path, detail: "it is a directory" })
+    if (!overwrite) return yield* new ArchiveExists({ path })
+  }
+)
 
 export type SaveOptions = Required<Pick<Archive.SaveOptions, "path" | "encoding" | "overwrite">>
 
