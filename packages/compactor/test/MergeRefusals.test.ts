@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Engine, RecordType, SyncChange } from "@icecore/engine"
 import * as MemoryEngine from "@icecore/engine/memory"
-import { Effect, Schema, type Scope, Stream } from "effect"
+import { Effect, Option, Schema, type Scope, Stream } from "effect"
 import { Merge, Source } from "../src/index.ts"
 import { idOf } from "./CompactorFixtures.ts"
 import { Account, account, fillSource, fullOf, openMemory, partialOf, storesOf } from "./MergeFixtures.ts"
@@ -103,17 +103,20 @@ describe("Merge refuses", () => {
   )
 
   test(
-    "merge refuses to go on when somebody makes another sync current, whose records stay its own",
+    "merge keeps others from making a sync of their own current, and refuses to go on when its own is removed",
     Effect.gen(function* () {
       const records = Array.from({ length: 3_000 }, (_, at) => account(`${at}`, 1))
       const sources = yield* storesOf([fullOf(...records)])
       const into = yield* openMemory("/into")
-      const onProgress = () =>
-        Effect.orDie(
-          Effect.flatMap(into.currentSync, () => Effect.asVoid(into.startSync({ type: "mine", syncId: idOf(9) })))
-        )
+      const onProgress = Effect.fnUntraced(function* () {
+        const own = Option.getOrThrow(yield* into.currentSync).sync_id
+        const start = into.startSync({ type: "mine", syncId: idOf(9) })
+        assert.strictEqual((yield* Effect.flip(start))._tag, "SyncInUse")
+        yield* into.removeSync(own)
+        yield* start
+      }, Effect.orDie)
       const error = yield* Effect.flip(Merge.merge({ sources, into, onProgress }))
-      assert.match(`${error._tag} ${error.message}`, /^CompactRefused .*somebody made another one current/)
+      assert.match(`${error._tag} ${error.message}`, /^CompactRefused .*somebody removed it/)
       assert.deepStrictEqual(
         (yield* into.listSyncs).map(({ sync_id }) => sync_id),
         [idOf(9)]

@@ -66,20 +66,21 @@ const last = (store: RecordStore.RecordStore) => Effect.map(store.latestFinished
 
 describe("SyncDiff", () => {
   test(
-    "diff refuses to go on when somebody makes another sync current, which gets nothing of it and is not ended",
+    "diff keeps others from making a sync of their own current, and refuses to go on when its own is removed",
     Effect.gen(function* () {
       const { diff, into, options } = yield* sides([], grantsOf(0, 3_000, 1))
       let isBegun = false
-      const onProgress = ({ bytes }: SyncDiff.DiffProgress) => {
-        if (bytes === 0 || isBegun) return Effect.void
+      const onProgress = Effect.fnUntraced(function* ({ bytes }: SyncDiff.DiffProgress) {
+        if (bytes === 0 || isBegun) return
         isBegun = true
-        return Effect.asVoid(Effect.orDie(into.startSync({ type: "mine", syncId: C })))
-      }
+        const own = Option.getOrThrow(yield* into.currentSync).sync_id
+        const start = into.startSync({ type: "mine", syncId: C })
+        assert.strictEqual((yield* Effect.flip(start))._tag, "SyncInUse")
+        yield* into.removeSync(own)
+        yield* start
+      }, Effect.orDie)
       const error = yield* Effect.flip(diff({ ...options, onProgress }))
-      assert.match(
-        `${error._tag} ${error.message}`,
-        /^CompactRefused Cannot diff into .*somebody made another one current/
-      )
+      assert.match(`${error._tag} ${error.message}`, /^CompactRefused Cannot diff into .*somebody removed it/)
       assert.deepStrictEqual(
         (yield* into.listSyncs).map(({ sync_id }) => sync_id),
         [C]

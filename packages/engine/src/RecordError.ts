@@ -74,7 +74,7 @@ export class SyncInUse extends Data.Error<{
   readonly _tag = "SyncInUse"
   override readonly name = "SyncInUse"
   override get message(): string {
-    return `Cannot ${this.operation} sync ${this.sync} of record store ${this.path}: it is the current one, expected another`
+    return `Cannot ${this.operation} sync ${this.sync} of record store ${this.path}: it is the current one, which is being filled`
   }
 }
 

@@ -47,7 +47,7 @@ export {
 export type RecordOpenError = EngineOpenError | RecordReadError | NotRecordStore | RecordTypeChanged | RecordMisuse
 
 /** What changing the current sync can fail with. */
-export type RecordWriteError = RecordReadError | NoCurrentSync | RecordMisuse
+export type RecordWriteError = RecordReadError | NoCurrentSync | RecordMisuse | SyncInUse
 
 /** What putting can fail with: after a refusal nothing of the call was stored. */
 export type RecordPutError = RecordWriteError | RecordRefused | RecordKeySize | RecordCountLimit
@@ -76,6 +76,11 @@ export interface StartSyncOptions {
   readonly syncId?: SyncId
   /** Microseconds since 1970 UTC. Default: now. */
   readonly startedAt?: number
+  /**
+   * No other sync can be started or resumed until this one has ended or is removed: that fails with `SyncInUse`. For who must know into
+   * which sync its puts go, in a store that is shared. Default false.
+   */
+  readonly exclusive?: boolean
 }
 
 export interface EndSyncOptions {

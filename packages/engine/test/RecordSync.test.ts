@@ -54,6 +54,33 @@ it.effect("RecordStore refuses changes without a current sync", () =>
   )
 )
 
+it.effect(
+  "RecordStore lets no other sync become current beside an exclusive one until that has ended or is removed",
+  () =>
+    inMemory((store) =>
+      Effect.gen(function* () {
+        const open = yield* store.startSync({ type: "full" })
+        for (const leave of [store.endSync(), store.removeSync(syncId(9))]) {
+          yield* store.startSync({ type: "full", syncId: syncId(9), exclusive: true })
+          const other = store.startSync({ type: "full", syncId: syncId(8) })
+          for (const error of [yield* Effect.flip(other), yield* Effect.flip(store.resumeSync(open.sync_id))]) {
+            assert.match(
+              `${error._tag} ${error.message}`,
+              new RegExp(`^SyncInUse .* another beside sync ${syncId(9)} `)
+            )
+          }
+          yield* leave
+          yield* store.resumeSync(open.sync_id)
+          yield* store.removeSync(syncId(9))
+        }
+        assert.deepStrictEqual(
+          (yield* store.listSyncs).map(({ sync_id }) => sync_id),
+          [open.sync_id]
+        )
+      })
+    )
+)
+
 it.effect("RecordStore.resumeSync makes a sync current that has not ended, and no other", () =>
   inMemory((store) =>
     Effect.gen(function* () {

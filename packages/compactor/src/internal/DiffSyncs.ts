@@ -49,7 +49,7 @@ export const diff: (throttle: Throttle, options: DiffOptions) => Effect.Effect<D
       return { run, types }
     })
     return yield* Effect.uninterruptibleMask((restore) =>
-      into.startSync({ type, parent: base.run.sync_id, sources }).pipe(
+      into.startSync({ type, parent: base.run.sync_id, sources, exclusive: true }).pipe(
         Effect.mapError(intoFailure(options)),
         Effect.flatMap(({ sync_id }) =>
           Effect.onError(restore(fill(sync_id)), () => Effect.ignore(into.removeSync(sync_id)))

@@ -3,7 +3,7 @@ import type { RecordStore, SyncRun } from "@icecore/engine"
 import { Effect, Option } from "effect"
 import { CompactRefused, type Operation } from "../CompactorError.ts"
 
-/** Whoever makes another sync current while a call fills its own would get its records. */
+/** Nobody can leave an exclusive sync, but remove it and start another, which would get the records of the call. */
 export const requireCurrent = (
   operation: Operation,
   { currentSync, path }: RecordStore.RecordStore,
@@ -16,7 +16,7 @@ export const requireCurrent = (
           new CompactRefused({
             operation,
             base: path,
-            detail: `its current sync is not ${sync}, which the ${operation} fills: somebody made another one current, or removed it`
+            detail: `its current sync is not ${sync}, which the ${operation} fills: somebody removed it`
           })
         )
   )

@@ -183,6 +183,7 @@ const storingFailure = (
     case "RecordRefused":
     case "RecordKeySize":
     case "SyncExists":
+    case "SyncInUse":
     case "SyncTypeMismatch":
       return Effect.die(error)
     default:

@@ -32,7 +32,7 @@ export const runMerge = (options: MergeOptions, plan: MergePlan): Effect.Effect<
       const { into } = options
       const { parent, sourceIds, type, unitedTypes } = plan
       yield* intoBase(into, into.adoptFields(unitedTypes))
-      const run = yield* intoBase(into, into.startSync({ type, parent, sources: sourceIds }))
+      const run = yield* intoBase(into, into.startSync({ type, parent, sources: sourceIds, exclusive: true }))
       const work: MergeWork = {
         ...options,
         plan,

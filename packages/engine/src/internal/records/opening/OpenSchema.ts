@@ -123,7 +123,7 @@ const buildIndex = Effect.fnUntraced(function* (
   intake: Intake
 ): Effect.fn.Return<void, RecordReadError> {
   for (const run of yield* readRuns(target.database, target.path)) {
-    const session = SyncSession.make(run, { indexes: "complete", counts: {} }, true, [layout])
+    const session = SyncSession.make(run, { indexes: "complete", counts: {} }, [layout], { isFresh: true })
     for (const keys of session.keysByTag.values()) yield* writeAnew(target, session, keys, intake)
     yield* mergeEntries(target, session, intake)
     yield* mergeRuns(target, session, intake.limitBytes)

@@ -14,7 +14,7 @@ import {
   syncsKeyspace
 } from "../../../format/RecordLayout.ts"
 import { decodeSyncBook, encodeSyncBook, type SyncBook } from "../../../format/StoreSchema.ts"
-import { RecordMisuse, StoreCorrupt, SyncEnded, SyncExists, SyncNotFound } from "../../../RecordError.ts"
+import { RecordMisuse, StoreCorrupt, SyncEnded, SyncExists, SyncInUse, SyncNotFound } from "../../../RecordError.ts"
 import type { RecordReadError } from "../../../RecordReader.ts"
 import type { EndSyncOptions, RecordWriteError, StartSyncOptions } from "../../../RecordStore.ts"
 import { isFinished, type SyncId, SyncRun } from "../../../SyncRun.ts"
@@ -34,6 +34,7 @@ export const startSync: (
   options: StartSyncOptions
 ) => Effect.Effect<SyncRun, RecordWriteError | SyncExists> = Effect.fnUntraced(function* (writer, options) {
   const { database, path } = writer
+  yield* requireFree(writer, "start another beside")
   const started = options.startedAt ?? (yield* nowMicros)
   const problem =
     typeProblem(options.type) ??
@@ -61,18 +62,22 @@ export const startSync: (
     batch.put(syncsKeyspace, syncByTypeKey(run.type, sync), noValue)
     batch.put(metaKeyspace, syncBookKey(sync), encodeSyncBook(book))
   })
-  writer.current = SyncSession.make(run, book, true, writer.layouts.values())
+  writer.current = SyncSession.make(run, book, writer.layouts.values(), {
+    isFresh: true,
+    isExclusive: options.exclusive ?? false
+  })
   return run
 })
 
 export const resumeSync: (writer: Writer, sync: SyncId) => Effect.Effect<SyncRun, RecordWriteError | SyncEnded> =
   Effect.fnUntraced(function* (writer, sync) {
     const { database, path } = writer
+    yield* requireFree(writer, "resume another beside")
     const run = Option.getOrUndefined(yield* readRun(database, path, sync))
     if (run === undefined) return yield* new SyncNotFound({ path, sync })
     if (isFinished(run)) return yield* new SyncEnded({ path, sync })
     yield* settleCurrent(writer)
-    const session = SyncSession.make(run, yield* readBook(writer, sync), false, writer.layouts.values())
+    const session = SyncSession.make(run, yield* readBook(writer, sync), writer.layouts.values(), { isFresh: false })
     yield* settle(writer, session, writer.intake)
     // What was put into the sync that is left, and what was made anew of this one.
     yield* database.flush
@@ -109,6 +114,12 @@ export const endSync: (writer: Writer, options: EndSyncOptions) => Effect.Effect
     writer.current = undefined
     return run
   })
+
+/** Nobody leaves a sync that its starter has for itself. */
+const requireFree = ({ current, path }: Writer, operation: string): Effect.Effect<void, SyncInUse> =>
+  current?.isExclusive === true
+    ? Effect.fail(new SyncInUse({ path, sync: current.run.sync_id, operation }))
+    : Effect.void
 
 const nowMicros: Effect.Effect<number> = Effect.map(Clock.currentTimeMillis, (millis) => Math.floor(millis) * 1_000)
 

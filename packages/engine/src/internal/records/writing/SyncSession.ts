@@ -11,6 +11,8 @@ export interface SyncSession {
   readonly sync: Uint8Array
   /** Started by this open store: changes are collected. Otherwise each call is one atomic synced write. */
   readonly isFresh: boolean
+  /** No other sync may become current before this one has ended or is removed. */
+  readonly isExclusive: boolean
   /** As they are stored. */
   indexes: IndexState
   counts: ReadonlyMap<string, number>
@@ -26,7 +28,12 @@ export interface SyncSession {
   readonly entryBytes: Map<number, number>
 }
 
-export const make = (run: SyncRun, book: SyncBook, isFresh: boolean, layouts: Iterable<TypeLayout>): SyncSession => {
+export const make = (
+  run: SyncRun,
+  book: SyncBook,
+  layouts: Iterable<TypeLayout>,
+  { isExclusive = false, isFresh }: { readonly isFresh: boolean; readonly isExclusive?: boolean }
+): SyncSession => {
   const sync = syncBytes(run.sync_id)
   const keysByTag = new Map<number, RecordKeys.RecordKeys>()
   for (const layout of layouts) keysByTag.set(layout.tag, RecordKeys.make(layout, sync))
@@ -34,6 +41,7 @@ export const make = (run: SyncRun, book: SyncBook, isFresh: boolean, layouts: It
     run,
     sync,
     isFresh,
+    isExclusive,
     indexes: book.indexes,
     counts: new Map(Object.entries(book.counts)),
     keysByTag,
