@@ -95,7 +95,9 @@ const mutants: ReadonlyArray<Mutant> = [
   },
   {
     name: "keeps the records of syncs that are cleaned up",
-    spoil: dropping((keyspace, kind) => keyspace === "records" && kind === "deleteRange")
+    spoil: (database) => ({
+      replace: (replacements) => database.replace(replacements.filter(({ keyspace }) => keyspace !== "records"))
+    })
   },
   {
     name: "keeps the bookkeeping as it was",

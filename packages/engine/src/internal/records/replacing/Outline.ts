@@ -1,5 +1,6 @@
 /** Reads what one store has of a sync. */
 import { Effect, Option, Result } from "effect"
+import { BlockCorrupt } from "../../../BlockError.ts"
 import type { Reader } from "../../../Engine.ts"
 import {
   headerOf,
@@ -25,9 +26,16 @@ import { readTypes } from "../reading/StoreTypes.ts"
 /** Blocks of a sample: 64 KiB, unless records are larger. */
 const sampleBlockCount = 16
 
-export const readOutline: (options: OutlineOptions) => Effect.Effect<SyncOutline, RecordReadError> = Effect.fn(
-  "SyncTransfer.outline"
-)(function* ({ path, reader, sync }) {
+export const readOutline: (options: OutlineOptions) => Effect.Effect<SyncOutline, RecordReadError> = (options) =>
+  Effect.catchTag(outline(options), "BlockCorrupt", ({ detail, key, keyspace }) =>
+    Effect.fail(new BlockCorrupt({ path: options.path, keyspace, key, detail }))
+  )
+
+const outline = Effect.fn("SyncTransfer.outline")(function* ({
+  path,
+  reader,
+  sync
+}: OutlineOptions): Effect.fn.Return<SyncOutline, RecordReadError> {
   const stored = yield* readTypes({ reader, path, declared: undefined })
   const layouts = [...stored.storedLayouts].sort((left, right) => (left.type.name < right.type.name ? -1 : 1))
   const found = yield* readRun(reader, path, sync)
@@ -97,7 +105,7 @@ const shareOf = ({ type }: TypeLayout, { parts, where }: IndexLayout, { values }
 }
 
 const sampleOf = (reader: Reader, keyspace: string, header: Uint8Array): Effect.Effect<Sample, BlockReadError> =>
-  Effect.flatMap(reader.page(keyspace, { prefix: header, limit: sampleBlockCount }), ({ rows }) =>
+  Effect.flatMap(reader.page(keyspace, { prefix: header, limit: sampleBlockCount }), ({ isEnd, rows }) =>
     attemptBlocks(keyspace, () => {
       const cursor = BlockCursor.make()
       let bytes = 0
@@ -107,7 +115,7 @@ const sampleOf = (reader: Reader, keyspace: string, header: Uint8Array): Effect.
         bytes += key.length + value.length
         while (BlockCursor.next(cursor)) values.push(cursor.bytes.subarray(cursor.valueStart, cursor.valueEnd))
       }
-      return { bytes, rowCount: values.length, values, isAll: rows.length < sampleBlockCount }
+      return { bytes, rowCount: values.length, values, isAll: isEnd }
     })
   )
 
