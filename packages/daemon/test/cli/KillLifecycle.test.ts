@@ -13,7 +13,7 @@ import { eventually, expect, type Running, run, start, storeFlags } from "./supp
 import { assertSameBytes } from "./support/Logs.ts"
 
 /** Kills on each engine. */
-const killCount = Number(process.env.ICECORE_KILLS ?? 25)
+const killCount = Number(process.env.ICECORE_KILLS ?? 50)
 /** Of `ingest`, which backfills, and then of `run`, which fills in what is missing, follows, freezes, rolls and prunes. */
 const ingestKillCount = Math.ceil(0.4 * killCount)
 
