@@ -3,6 +3,7 @@ import { assert } from "@effect/vitest"
 import { Effect, type Scope, Stream } from "effect"
 import type { Database, Engine, EngineError, Reader, Row } from "../src/Engine.ts"
 import { storeKeyspaces, syncBytes } from "../src/format/RecordLayout.ts"
+import * as MemoryEngine from "../src/live/MemoryEngine.ts"
 import type { RecordListError } from "../src/RecordReader.ts"
 import * as RecordStore from "../src/RecordStore.ts"
 import type * as RecordType from "../src/RecordType.ts"
@@ -86,3 +87,7 @@ export const assertSame: (
 
 export const syncA: SyncId = syncId(1)
 export const syncB: SyncId = syncId(2)
+
+/** Runs a test over stores in memory. */
+export const inMemory = <A, E>(effect: Effect.Effect<A, E, Engine | Scope.Scope>): Effect.Effect<A, E> =>
+  Effect.provide(Effect.scoped(effect), MemoryEngine.layer)

@@ -1,12 +1,9 @@
 import { assert, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Option, Schema, type Scope, Stream } from "effect"
-import type { Engine } from "../src/Engine.ts"
-import { allEntryRunsPrefix } from "../src/format/EntryRun.ts"
-import { metaKeyspace, syncByTypeKey, syncBytes, syncsKeyspace } from "../src/format/RecordLayout.ts"
-import * as MemoryEngine from "../src/live/MemoryEngine.ts"
-import type { ReplaceProgress, SyncReplacement } from "../src/RecordStore.ts"
+import { Effect, Option, Schema, Stream } from "effect"
+import { syncByTypeKey, syncBytes, syncsKeyspace } from "../src/format/RecordLayout.ts"
+import type { SyncReplacement } from "../src/RecordStore.ts"
 import * as RecordType from "../src/RecordType.ts"
-import { item, items, Item as itemType, openPlanted, Pair, syncId } from "./PlantedStore.ts"
+import { items, Item as itemType, Pair, syncId } from "./PlantedStore.ts"
 import { assertItems, assertSound } from "./RecordStoreHarness.ts"
 import {
   allRows,
@@ -14,6 +11,7 @@ import {
   basePath,
   changedItems,
   fill,
+  inMemory,
   momentOf,
   openAt,
   rowsNaming,
@@ -22,28 +20,10 @@ import {
   syncB
 } from "./ReplaceHarness.ts"
 
-const inMemory = <A, E>(effect: Effect.Effect<A, E, Engine | Scope.Scope>) =>
-  Effect.provide(Effect.scoped(effect), MemoryEngine.layer)
-
 const pairs = [
   { left: "a", right: 1, text: "one" },
   { left: "a", right: 2, text: "two" }
 ]
-
-/** The item type without two of its indexes, and with another order of paths in a third. */
-const barelyIndexed = RecordType.make({
-  name: "Item",
-  fields: Schema.Struct({
-    id: Schema.String,
-    group: Schema.String,
-    number: Schema.Int,
-    flag: Schema.Boolean,
-    note: Schema.optionalKey(Schema.String),
-    discovered_at: Schema.Int
-  }),
-  primaryKey: ["id"],
-  indexes: { by_group: { paths: ["number", "group"] }, by_flag: { paths: ["flag"] } }
-})
 
 const changeOf = ({ types }: SyncReplacement, type: string) => {
   const { bytes: _, ...counts } = types.find((each) => each.type === type)!
@@ -143,98 +123,6 @@ it.effect("RecordStore.replaceSync empties a sync of which the source has no rec
   )
 )
 
-it.effect("RecordStore.replaceSync makes the entries of indexes that the source lacks, and leaves nothing aside", () =>
-  inMemory(
-    Effect.gen(function* () {
-      const count = 25_000
-      const base = yield* openAt(basePath)
-      yield* fill(base, syncA, [[itemType, items(10)]])
-      const source = yield* openAt(sourcePath, [barelyIndexed])
-      yield* fill(source, syncA, [[barelyIndexed, items(count)]])
-      const chunkCounts: Array<number> = []
-      const chunks = base.database.scan(metaKeyspace, { prefix: allEntryRunsPrefix() })
-      const replaced = yield* base.replaceSync({
-        sync: syncA,
-        source: yield* momentOf(source),
-        sourcePath,
-        onStep: () =>
-          Effect.map(Effect.orDie(Stream.runCount(chunks)), (chunkCount) => void chunkCounts.push(chunkCount))
-      })
-      assert.deepStrictEqual(
-        replaced.plan.steps.map(({ action, index }) => `${index} ${action}`),
-        ["undefined copy", "by_flag build", "by_group build", "by_note build", "undefined copy", "undefined copy"]
-      )
-      // More than one run of each index.
-      assert.isAbove(Math.max(...chunkCounts), 6)
-      assert.strictEqual(yield* Stream.runCount(chunks), 0)
-      yield* assertItems(base, syncA, items(count))
-    })
-  )
-)
-
-it.effect("RecordStore.replaceSync leaves nothing aside when it fails behind the entries that it made", () =>
-  inMemory(
-    Effect.gen(function* () {
-      const base = yield* openAt(basePath)
-      yield* fill(base, syncA, [[itemType, items(10)]])
-      const source = yield* openAt(sourcePath, [barelyIndexed])
-      yield* fill(source, syncA, [[barelyIndexed, items(500)]])
-      const before = yield* allRows(base.database)
-      const failure = yield* Effect.flip(
-        base.replaceSync({
-          sync: syncA,
-          source: yield* momentOf(source),
-          sourcePath,
-          onStep: ({ rowCount }) => (rowCount > 0 ? Effect.fail("enough" as const) : Effect.void)
-        })
-      )
-      assert.strictEqual(failure, "enough")
-      assert.deepStrictEqual(yield* allRows(base.database), before)
-    })
-  )
-)
-
-it.effect("RecordStore.replaceSync makes all entries of a finished sync whose indexes are behind", () =>
-  inMemory(
-    Effect.gen(function* () {
-      const base = yield* openAt(basePath)
-      const planted = yield* openPlanted([{ id: syncA, endedAt: 3, items: items(40), indexes: "behind" }])
-      const replaced = yield* base.replaceSync({ sync: syncA, source: yield* planted.snapshot, sourcePath })
-      assert.isAbove(replaced.entryCount, 40)
-      yield* assertItems(base, syncA, items(40))
-    })
-  )
-)
-
-it.effect("RecordStore.replaceSync copies an unfinished sync as it is when it is asked to, behind if it is", () =>
-  inMemory(
-    Effect.gen(function* () {
-      const base = yield* openAt(basePath)
-      yield* fill(base, syncA, [[itemType, items(60)]])
-      const planted = yield* openPlanted([
-        { id: syncA, items: changedItems(40), indexes: "behind" },
-        { id: syncB, items: items(30) }
-      ])
-      const source = yield* planted.snapshot
-      const replaced = yield* base.replaceSync({ sync: syncA, source, sourcePath, unfinished: "copy" })
-      assert.strictEqual(replaced.entryCount, 0)
-      assert.deepStrictEqual(
-        replaced.plan.steps.filter(({ keyspace }) => keyspace === "indexes").map(({ action }) => action),
-        ["remove", "remove", "remove"]
-      )
-      assert.isUndefined(Option.getOrThrow(yield* base.getSync(syncA)).ended_at)
-      const byGroup = yield* Stream.runCollect(base.stream(itemType, { sync: syncA, index: "by_group" }))
-      assert.lengthOf(byGroup, changedItems(40).length)
-      yield* base.replaceSync({ sync: syncB, source, sourcePath, unfinished: "copy" })
-      yield* assertItems(base, syncB, items(30))
-      yield* base.resumeSync(syncA)
-      yield* base.put(itemType, [item(900)])
-      yield* base.endSync()
-      yield* assertItems(base, syncA, [...changedItems(40), item(900)])
-    })
-  )
-)
-
 it.effect("RecordStore.replaceSync refuses, each with an error of its own, and changes nothing", () =>
   inMemory(
     Effect.gen(function* () {
@@ -287,87 +175,6 @@ it.effect(
         yield* assertItems(base, syncA, items(5))
       })
     )
-)
-
-it.effect("RecordStore.replaceSync works in short steps, which see the old moment, and its end the new one", () =>
-  inMemory(
-    Effect.gen(function* () {
-      const base = yield* openAt(basePath)
-      yield* fill(base, syncA, [[itemType, items(4_000)]])
-      const source = yield* openAt(sourcePath)
-      const large = Array.from({ length: 40 }, (_, at) => ({ left: "l", right: at, text: "x".repeat(100_000) }))
-      yield* fill(source, syncA, [
-        [itemType, changedItems(5_000)],
-        [Pair, large]
-      ])
-      const steps: Array<ReplaceProgress> = [{ rowCount: 0, bytes: 0 }]
-      const replaced = yield* base.replaceSync({
-        sync: syncA,
-        source: yield* momentOf(source),
-        sourcePath,
-        onStep: (progress) =>
-          Effect.gen(function* () {
-            const before = steps[steps.length - 1]!
-            steps.push(progress)
-            assert.isAtMost(progress.rowCount - before.rowCount, 1_000)
-            // With the row that takes it there.
-            assert.isAtMost(progress.bytes - before.bytes, 256 * 1024 + 104_000)
-            if (steps.length % 10 !== 0) return
-            const seen = yield* base.list(itemType, { sync: syncA, index: "by_group", pageSize: 1 })
-            assert.strictEqual(seen.items[0]!.group, "group 0")
-          }).pipe(Effect.orDie)
-      })
-      const last = steps[steps.length - 1]!
-      assert.strictEqual(last.rowCount, replaced.entryCount + changedItems(5_000).length + 40)
-      assert.isAtLeast(steps.length, 30)
-      yield* assertItems(base, syncA, changedItems(5_000))
-      assert.deepStrictEqual(yield* Stream.runCollect(base.stream(Pair, { sync: syncA })), large)
-    })
-  )
-)
-
-it.effect("RecordStore.replaceSync that is interrupted, or whose step fails, leaves the sync as it was", () =>
-  inMemory(
-    Effect.gen(function* () {
-      const base = yield* openAt(basePath)
-      yield* fill(base, syncA, [[itemType, items(3_000)]])
-      const source = yield* openAt(sourcePath)
-      yield* fill(source, syncA, [[itemType, changedItems(3_000)]])
-      const reader = yield* momentOf(source)
-      const before = yield* allRows(base.database)
-      for (const stopAt of [1, 3, 8]) {
-        let stepCount = 0
-        const reached = yield* Deferred.make<void>()
-        const wait = Effect.andThen(Deferred.succeed(reached, undefined), Effect.never)
-        const replacing = yield* Effect.forkChild(
-          base.replaceSync({
-            sync: syncA,
-            source: reader,
-            sourcePath,
-            onStep: () => Effect.suspend(() => (++stepCount === stopAt ? wait : Effect.void))
-          })
-        )
-        yield* Deferred.await(reached)
-        // Another change waits for its turn, and has it.
-        const waiting = yield* Effect.forkChild(base.flush)
-        yield* Fiber.interrupt(replacing)
-        yield* Fiber.join(waiting)
-        assert.deepStrictEqual(yield* allRows(base.database), before)
-        const failed = yield* Effect.flip(
-          base.replaceSync({
-            sync: syncA,
-            source: reader,
-            sourcePath,
-            onStep: () => Effect.suspend(() => (++stepCount === 2 * stopAt ? Effect.fail("enough") : Effect.void))
-          })
-        )
-        assert.strictEqual(failed, "enough")
-        assert.deepStrictEqual(yield* allRows(base.database), before)
-      }
-      yield* base.replaceSync({ sync: syncA, source: reader, sourcePath })
-      yield* assertItems(base, syncA, changedItems(3_000))
-    })
-  )
 )
 
 it.effect(
@@ -455,33 +262,6 @@ it.effect("RecordStore.replaceSync keeps fields that this store does not know", 
       const base = yield* openAt(basePath, [longer])
       assert.deepStrictEqual(yield* Stream.runCollect(base.stream(longer)), records)
       yield* assertSound(base)
-    })
-  )
-)
-
-it.effect("RecordStore.replaceSync lets others have their turn, but for changes of the store", () =>
-  inMemory(
-    Effect.gen(function* () {
-      const base = yield* openAt(basePath)
-      const source = yield* openAt(sourcePath)
-      yield* fill(source, syncA, [[itemType, items(5_000)]])
-      const reader = yield* momentOf(source)
-      let turnCount = 0
-      let isOver = false
-      const turn = () => {
-        turnCount++
-        if (!isOver) setImmediate(turn)
-      }
-      const replacing = yield* Effect.forkChild(base.replaceSync({ sync: syncA, source: reader, sourcePath }))
-      setImmediate(turn)
-      yield* Effect.yieldNow
-      // Would be there first if it did not wait.
-      const refused = yield* Effect.flip(base.startSync({ type: "full", syncId: syncA }))
-      assert.strictEqual(refused._tag, "SyncExists")
-      yield* Fiber.join(replacing)
-      isOver = true
-      assert.isAbove(turnCount, 10)
-      yield* assertItems(base, syncA, items(5_000))
     })
   )
 )
