@@ -4,7 +4,7 @@
 import { Compactor, type CompactorError, SyncDiff } from "@icecore/compactor"
 import { type Archive, type RecordComparison, SyncChange } from "@icecore/engine"
 import { Effect, Option } from "effect"
-import { Argument, Command, Flag } from "effect/cli"
+import { Command } from "effect/cli"
 import type { CliCommand } from "../CliServices.ts"
 import { jsonFlag } from "../CommonFlags.ts"
 import * as Output from "../Output.ts"
@@ -17,22 +17,6 @@ import * as ResultStore from "../records/ResultStore.ts"
 import * as SyncSources from "../records/SyncSources.ts"
 import * as TransferReport from "../records/TransferReport.ts"
 import * as WorkingStore from "../records/WorkingStore.ts"
-
-const sideArgument = (name: "base" | "applied") =>
-  Argument.String(name).pipe(
-    Argument.withDescription(
-      `${name === "base" ? "What was" : "What is"}: an archive of any kind, or the directory of a record store`
-    )
-  )
-
-const sideSyncFlag = (name: "base" | "applied") =>
-  Flag.String(`sync-${name}`).pipe(
-    Flag.withDescription(
-      `The sync of ${name.toUpperCase()}, whether it has ended or not (default: the one that ended last)`
-    ),
-    Flag.withMetavar("ID"),
-    Flag.optional
-  )
 
 interface DiffInput extends ResultStore.ResultInput {
   readonly base: string
@@ -51,10 +35,10 @@ interface DiffInput extends ResultStore.ResultInput {
 export const diffCommand: CliCommand<"diff"> = Command.make(
   "diff",
   {
-    base: sideArgument("base"),
-    applied: sideArgument("applied"),
-    "sync-base": sideSyncFlag("base"),
-    "sync-applied": sideSyncFlag("applied"),
+    base: DiffReport.sideArgument("base", "What was"),
+    applied: DiffReport.sideArgument("applied", "What is"),
+    "sync-base": DiffReport.sideSyncFlag("base"),
+    "sync-applied": DiffReport.sideSyncFlag("applied"),
     type: typesFlag,
     ignore: DiffReport.ignoreFlag,
     list: DiffReport.listFlag,

@@ -3,7 +3,7 @@
  */
 import { RecordComparison, RecordNdjson, type RecordReader, type RecordType, type SyncRun } from "@icecore/engine"
 import { Data, Effect, Option, type PlatformError, type Stdio, Stream, type Terminal } from "effect"
-import { Flag } from "effect/cli"
+import { Argument, Flag } from "effect/cli"
 import * as DisplayText from "../DisplayText.ts"
 import * as Output from "../Output.ts"
 import * as Table from "../Table.ts"
@@ -23,6 +23,21 @@ export class RecordsDiffer extends Data.Error<{
     return `${this.left} and ${this.right} differ in ${this.count === 1 ? "1 record" : `${Output.formatCount(this.count)} records`}`
   }
 }
+
+/** One of the two that are compared. */
+export const sideArgument = (name: string, what: "What was" | "What is"): Argument.Argument<string> =>
+  Argument.String(name).pipe(
+    Argument.withDescription(`${what}: an archive of any kind, or the directory of a record store`)
+  )
+
+export const sideSyncFlag = (name: string): Flag.Flag<Option.Option<string>> =>
+  Flag.String(`sync-${name}`).pipe(
+    Flag.withDescription(
+      `The sync of ${name.toUpperCase()}, whether it has ended or not (default: the one that ended last)`
+    ),
+    Flag.withMetavar("ID"),
+    Flag.optional
+  )
 
 export const ignoreFlag: Flag.Flag<ReadonlyArray<string>> = Flag.String("ignore").pipe(
   Flag.withDescription("A field in which records may differ, such as discovered_at; may be given more than once"),

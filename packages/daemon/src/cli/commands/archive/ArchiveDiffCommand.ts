@@ -3,7 +3,7 @@
  * sync of it.
  */
 import { Effect } from "effect"
-import { Argument, Command, Flag } from "effect/cli"
+import { Command } from "effect/cli"
 import type { CliCommand } from "../../CliServices.ts"
 import { jsonFlag } from "../../CommonFlags.ts"
 import * as DiffReport from "../../records/DiffReport.ts"
@@ -12,29 +12,13 @@ import { limitsFlag, ndjsonFlag, typesFlag } from "../../records/RecordFlags.ts"
 import * as RecordServices from "../../records/RecordServices.ts"
 import * as RecordSource from "../../records/RecordSource.ts"
 
-const sideArgument = (name: "a" | "b") =>
-  Argument.String(name).pipe(
-    Argument.withDescription(
-      `${name === "a" ? "What was" : "What is"}: an archive of any kind, or the directory of a record store`
-    )
-  )
-
-const sideSyncFlag = (name: "a" | "b") =>
-  Flag.String(`sync-${name}`).pipe(
-    Flag.withDescription(
-      `The sync of ${name.toUpperCase()}, whether it has ended or not (default: the one that ended last)`
-    ),
-    Flag.withMetavar("ID"),
-    Flag.optional
-  )
-
 export const archiveDiffCommand: CliCommand<"diff"> = Command.make(
   "diff",
   {
-    a: sideArgument("a"),
-    b: sideArgument("b"),
-    "sync-a": sideSyncFlag("a"),
-    "sync-b": sideSyncFlag("b"),
+    a: DiffReport.sideArgument("a", "What was"),
+    b: DiffReport.sideArgument("b", "What is"),
+    "sync-a": DiffReport.sideSyncFlag("a"),
+    "sync-b": DiffReport.sideSyncFlag("b"),
     type: typesFlag,
     ignore: DiffReport.ignoreFlag,
     list: DiffReport.listFlag,
