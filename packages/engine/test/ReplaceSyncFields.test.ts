@@ -1,16 +1,11 @@
 import { assert, it } from "@effect/vitest"
-import { Effect, Schema, type Scope } from "effect"
-import type { Engine } from "../src/Engine.ts"
+import { Effect, Schema } from "effect"
 import { syncBytes, syncRunKey, syncsKeyspace } from "../src/format/RecordLayout.ts"
-import * as MemoryEngine from "../src/live/MemoryEngine.ts"
 import * as RecordReader from "../src/RecordReader.ts"
 import * as RecordType from "../src/RecordType.ts"
 import { SyncRun } from "../src/SyncRun.ts"
 import { items, Item as itemType } from "./PlantedStore.ts"
-import { allRows, basePath, fill, momentOf, openAt, sourcePath, syncA, syncB } from "./ReplaceHarness.ts"
-
-const inMemory = <A, E>(effect: Effect.Effect<A, E, Engine | Scope.Scope>) =>
-  Effect.provide(Effect.scoped(effect), MemoryEngine.layer)
+import { allRows, basePath, fill, inMemory, momentOf, openAt, sourcePath, syncA, syncB } from "./ReplaceHarness.ts"
 
 const fields = { id: Schema.String, owner: Schema.String }
 const plain = RecordType.make({

@@ -18,7 +18,7 @@ export interface Moment {
   /** The records in them, of all types that are described. */
   readonly records: RecordReader.RecordReader
   /** Whether it was this source that failed. Errors of engines name private directories and no archives, so paths do not say it. */
-  readonly hasFailedWith: (error: object) => boolean
+  readonly hasFailedWith: (error: object) => error is SourceReadError
   /** The same errors, with the source that they are of. */
   readonly asFailure: (cause: SourceReadError) => CompactSourceFailed
 }
@@ -30,7 +30,8 @@ export const take: (operation: Operation, source: Source) => Effect.Effect<Momen
     const failures = new WeakSet<object>()
     const reader = noting(yield* Effect.mapError(snapshot, asFailure), (error) => failures.add(error))
     const records = yield* Effect.mapError(RecordReader.make({ reader: Effect.succeed(reader), path }), asFailure)
-    const hasFailedWith = (error: object) => failures.has(error) || ("path" in error && error.path === path)
+    const hasFailedWith = (error: object): error is SourceReadError =>
+      failures.has(error) || ("path" in error && error.path === path)
     return { path, reader, records, hasFailedWith, asFailure }
   })
 

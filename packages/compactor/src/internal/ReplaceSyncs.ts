@@ -130,7 +130,7 @@ const replace = Effect.fnUntraced(function* (
       unfinished,
       onStep: stepAfter(throttle, onProgress)
     }),
-    (cause) => (moment.hasFailedWith(cause) ? moment.asFailure(cause as never) : baseFailure(move, cause))
+    (cause) => (moment.hasFailedWith(cause) ? moment.asFailure(cause) : baseFailure(move, cause))
   )
   if (!replacement.isEmpty) return { _tag: "SyncReplaced", ...replacement }
   const removedCount = replacement.types.reduce((count, type) => count + type.removedCount, 0)
